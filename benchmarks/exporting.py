@@ -1,21 +1,28 @@
 """What `netspec export` costs from start to end, as a share of a script that calls torch's own exporter.
 
 Both run as fresh processes and read the same weights from a file; neither compares what it has written. Memory is the
-peak of the process, as a multiple of the weights, over what a process needs that has imported the same.
+peak of the process, as a multiple of the weights, over what a process needs that has imported the same. The cost of a
+layer in a network with four times as many is told in seconds of computing.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import netspec
 from benchmarks.ratios import Row, Work, pairs, report, timed
 from netspec.runtime.network.weights import save_weights
+from netspec.views.onnx import emit, save
 
 SPECS = Path(__file__).parent.parent / "specs"
 PEER = """
@@ -53,7 +60,7 @@ def started(folder: Path, *arguments: str) -> str:
     return done.stderr
 
 
-def measure(count: int, names: tuple[str, ...] = ("lenet5_tutorial", "resnet50")) -> list[Row]:
+def measure(count: int, names: tuple[str, ...] = ("lenet5_tutorial", "resnet50"), layers: int = 1000) -> list[Row]:
     rows = []
     for name in names:
         with tempfile.TemporaryDirectory() as text:
@@ -73,7 +80,30 @@ def measure(count: int, names: tuple[str, ...] = ("lenet5_tutorial", "resnet50")
             if size > 2**25 and Path("/proc/self/status").exists():
                 peak = peak_of(folder, "netspec", *words) - peak_of(folder, "netspec", "export", "--help")
                 rows.append(Row(f"{name}: memory / weights", peak / size, at_most=2.5, note=f"{peak:,} bytes"))
-    return rows
+    return [*rows, growth(count, layers)]
+
+
+def growth(count: int, layers: int = 1000) -> Row:
+    """What a layer of a network with four times as many costs to write, in seconds of computing."""
+    with tempfile.TemporaryDirectory() as folder:
+        small, large = (writing(n, Path(folder, "net.onnx")) for n in (layers, 4 * layers))
+        found = pairs(large, small, count)
+    return Row(f"{4 * layers:,} layers / {layers:,} layers, each", found.fastest / 4, at_most=1.25, note=str(found))
+
+
+def writing(layers: int, file: Path) -> Work:
+    """Writes the file of a network of so many layers, and gives the seconds that were computed."""
+    graph = netspec.loads(f"input: 8\nlayers: [{{repeat: {layers}, layers: [fc 8, relu]}}]").graph
+    weights = {name: np.zeros(shape, np.float32) for name, shape in graph.parameters().items()}
+
+    def work() -> float:
+        gc.collect()
+        start, arrays = time.process_time(), dict[str, Any]()
+        model = emit(graph, weights, opset=20, outputs=list(graph.outputs), metadata={}, apart=arrays)
+        save(model, arrays, file)
+        return time.process_time() - start
+
+    return work
 
 
 def peak_of(folder: Path, *arguments: str) -> int:

@@ -4,6 +4,7 @@ NetspecError            a message for a person; `exit_code` is what the command 
 ├── UsageError       2  the command line asks for something that cannot be
 ├── SpecError        3  the spec: carries every Problem found, not only the first
 ├── DataError        4  a file of data is missing, damaged or does not fit
+│   └── MissingData     what a spec names as its data is not there
 ├── Diverged         5  training produced a loss that is not finite
 ├── ExportMismatch   6  an exported file does not compute what the network computes
 ├── ExportFailed     6  the network cannot be written in the format at all
@@ -72,6 +73,10 @@ class DataError(NetspecError):
     """Data, weights or a run folder that cannot be used as they are."""
 
     exit_code = 4
+
+
+class MissingData(DataError):
+    """A file or folder of data that is not there."""
 
 
 class Diverged(NetspecError):

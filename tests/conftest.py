@@ -51,6 +51,7 @@ LATER: Final = (
     "test_a_generator_is_exported",
     "test_every_operation_in_many_cases",
     "test_the_table_of_ready_specs_is_fresh",
+    "test_every_other_ready_spec_is_exported",
     "test_a_size_that_torch_fixes_is_named",
     "test_each_output_whose_loss_knows_probabilities_gives_them[traced]",
     "test_an_example_runs[distillation]",

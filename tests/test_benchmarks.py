@@ -145,7 +145,7 @@ def test_the_peak_is_that_of_a_process_of_its_own() -> None:
         lambda: resnet.measure(1, 1),
         lambda: streaming.measure(1, 128, 1),
         lambda: memory.measure(0.002, "1MB", ["JPEG"]),
-        lambda: exporting.measure(1, ("lenet5_tutorial",)),
+        lambda: exporting.measure(1, ("lenet5_tutorial",), 10),
     ],
     ids=["cold_check", "build", "expand", "forward", "generating", "resnet", "streaming", "memory", "exporting"],
 )

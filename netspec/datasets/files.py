@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from netspec.errors import DataError
+from netspec.errors import DataError, MissingData
 from netspec.paths import real
 from netspec.words import printable
 
@@ -49,7 +49,7 @@ class Files:
     budget: Budget = field(default_factory=Budget)
 
     def find(self, path: str) -> Path:
-        """The file or folder at `path`. Raises DataError if it is not there, or outside the root."""
+        """The file or folder at `path`. Raises MissingData if it is not there, DataError if it is outside the root."""
         if self.doubt and not self.allow_outside:
             raise DataError(f"{self.doubt}. To read {printable(path[:200])!r} there, add --allow-outside.")
         found = self.root / path
@@ -60,7 +60,7 @@ class Files:
                 self._need_inside(path, found)
             found.stat()
         except (FileNotFoundError, NotADirectoryError):
-            raise DataError(f"{show(found)} does not exist. {_nearest(found)}") from None
+            raise MissingData(f"{show(found)} does not exist. {_nearest(found)}") from None
         except OSError as error:  # a name that is too long, links in a circle
             reason = "it is a link to itself" if error.errno == errno.ELOOP else error.strerror
             raise DataError(f"{printable(path[:200])} cannot be opened: {reason}") from None

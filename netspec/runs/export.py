@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from netspec.errors import ExportFailed
+from netspec.errors import ExportFailed, MissingData
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.json_text import json_text
 from netspec.losses.base import Activation, Loss
@@ -70,13 +71,13 @@ def export(
     exporter, training = need_exporter(spec, path), spec.experiment.train
     if getattr(exporter, "cache", False):
         return _with_memory(spec, module, path, exporter, learnt or {}, proven)
-    data = data_of(spec, allow_outside, learnt, hold=False, doubt=doubt) if spec.experiment.data is not None else None
+    data, gone = _data(spec, exporter, allow_outside, learnt, doubt)
     learnt = data.learnt if data else {}
     if exporter.whole:
         return _whole(spec, module, path, data, proven=proven, weights=weights)
     losses = answered(training, spec.graph, learnt) if training is not None else {}
     scales = {name: scale for name, (_, known) in losses.items() if (scale := Scale.of(known)) is not None}
-    return export_network(
+    report = export_network(
         InOwnUnits(module, scales, list(spec.graph.outputs)) if scales else module,
         spec.graph.inputs,
         path,
@@ -93,6 +94,27 @@ def export(
         measure=_measure(spec, data),
         origin=Origin(digest(spec.graph), weights, data.fingerprint() if data else ""),
     )
+    return replace(report, note="; ".join(filter(None, (report.note, gone))))
+
+
+def _data(
+    spec: Spec, exporter: Exporter, allow_outside: bool, learnt: Mapping[str, Any] | None, doubt: str
+) -> tuple[Data | None, str]:
+    """The data of a spec, if it names some, or why it is done without.
+
+    A network that has learnt nothing of its data is the same without. Raises DataError where more than a comparison
+    needs it.
+    """
+    section = spec.experiment.data
+    if section is None:
+        return None, ""
+    try:
+        return data_of(spec, allow_outside, learnt, hold=False, doubt=doubt), ""
+    except MissingData as missing:
+        rounds = getattr(exporter, "dtype", "") == "int8"
+        if learnt is not None or exporter.whole or rounds or section.aim.scale_target is not None:
+            raise
+        return None, f"compared on made-up samples alone, because the data is not there: {missing}"
 
 
 def _training(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -46,8 +46,10 @@ def need_exporter(spec: Spec, path: Path) -> Exporter:
 
 
 def output_names(graph: Graph) -> list[str]:
-    """What the outputs of a file are called: a single one has a name that no input has."""
-    return list(graph.outputs) if len(graph.outputs) > 1 else [_free("output", graph.inputs)]
+    """What the outputs of a file are called: a single one `output`, others as in the spec, none as an input."""
+    names = list(graph.outputs) if len(graph.outputs) > 1 else ["output"]
+    taken = {*graph.inputs, *names}
+    return [_free(name, taken) if name in graph.inputs else name for name in names]
 
 
 def _free(name: str, taken: Container[str]) -> str:

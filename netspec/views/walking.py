@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
 from netspec.graph.model import Level, Route, Scan, Step, Value, flat
+from netspec.graph.uses import handed, readings
+from netspec.layers.base import Layer
 
 H = TypeVar("H")
 
 
 class Walk(Generic[H]):
-    """Walks levels in the order of running, without what only training does.
+    """Walks levels in the order of running, without what only training does or reads.
 
     `held` says for each value what stands for it: a name, an array. A block that is used several times is walked each
     time, and what is used again has the weights of its first use, by their names. Values that a level gives on are
@@ -21,12 +24,17 @@ class Walk(Generic[H]):
         self.held: dict[Value, H] = {}
         self.paths: dict[Level, str] = {}
         """Under which path the members of each level lie that has been begun."""
+        self.unread: set[Step] = set()
+        """Functions whose results nothing reads in use."""
 
     def level(self, level: Level, path: str) -> None:
         """Go through the steps of a level whose members lie under a path."""
         self.paths[level] = path
+        if level.kind == "root":
+            given = level.outputs.values() if isinstance(level.outputs, Mapping) else flat(level.outputs or ())
+            self.unread = _unread(level, [value for value in given if value and value not in level.training], set())
         for step in level.steps:
-            if not step.left_out and not step.idle:
+            if not step.left_out and not step.idle and step not in self.unread:
                 self.run(step, path)
 
     def run(self, step: Step, path: str) -> None:
@@ -70,3 +78,19 @@ class Walk(Generic[H]):
         for outer, inner in body.exports.items():
             if inner.actual in self.held:  # what only training has, nothing else reads
                 self.held[outer] = self.held[inner.actual]
+
+
+def _unread(level: Level, given: Iterable[Value], wanted: set[Value]) -> set[Step]:
+    """The functions of a level, and of those in it, whose results nothing reads when it gives these values in use."""
+    wanted.update(value.actual for value in (*given, *handed(level)))
+    found: set[Step] = set()
+    for step in reversed(level.steps):
+        if step.training is True:
+            wanted.update([step.passed.actual] if step.passed else [])
+        elif step.op is not None and not isinstance(step.op, Layer) and wanted.isdisjoint(flat(step.results)):
+            found.add(step)
+        else:
+            wanted.update(value.actual for value in (*step.inputs, *readings(step)))
+            if step.body is not None:
+                found |= _unread(step.body, step.body.exports.values(), wanted)
+    return found

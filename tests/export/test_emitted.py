@@ -14,7 +14,7 @@ import onnx
 import pytest
 
 import netspec
-from netspec.errors import ExportMismatch
+from netspec.errors import ExportMismatch, UsageError
 from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.export import export_network
 from netspec.runtime.export.formats.onnx import NEWEST_OPSET, OLDEST_OPSET, ONNX
@@ -55,15 +55,42 @@ def test_every_class_has_a_form_or_is_refused(cls: Any) -> None:
         assert cls.__name__ not in UNWRITTEN
 
 
-@pytest.mark.parametrize("opset", [OLDEST_OPSET, NEWEST_OPSET])
-@pytest.mark.parametrize(
-    "row", ["gelu", "gelu approximate=tanh", "upsample scale_factor=2 mode=bicubic", "batchnorm2d"]
+AT_BOTH_ENDS = (
+    *("GELU", "Upsample", "BatchNorm2d", "Mish", "GLU", "Mean", "Prod", "VectorNorm", "RMSNorm", "LayerNorm"),
+    *("GroupNorm", "GRUCell", "LSTM", "MultiheadAttention", "SDPA", "CDist", "Pad", "GridSample", "Var", "Transformer"),
 )
-def test_the_oldest_and_the_newest_opset(row: str, opset: int) -> None:
-    spec = netspec.loads(f"input: 3x8x8\nlayers: [{row}]")
-    step = spec.graph.root.steps[0]
+
+
+@pytest.mark.parametrize("opset", [OLDEST_OPSET, NEWEST_OPSET])
+@pytest.mark.parametrize("cls", [c for c in (*LAYERS, *OPERATIONS) if c.__name__ in AT_BOTH_ENDS])
+def test_the_oldest_and_the_newest_opset(cls: Any, opset: int) -> None:
+    for op, inputs, _ in islice(drawn(cls, 8, 1), 2):
+        assert not difference(op, inputs, opset)
+
+
+def test_an_opset_that_is_not_known_here_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnx.defs.onnx_opset_version", lambda: 21)
+    with pytest.raises(UsageError, match="knows opsets up to 21, not 23"):
+        netspec.loads("input: 2\nlayers: [fc 3]\nexport: onnx opset=23").export(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize(
+    ("row", "shapes"),
+    [
+        ("conv_transpose1d 8 k4 s2 p4 d6 output_padding=4", [(3, 8, 5)]),
+        ("conv_transpose1d 8 k4 s2 p1 d3 output_padding=2", [(3, 8, 5)]),
+    ],
+)
+def test_a_transposed_convolution_adds_more_than_it_cuts_off(row: str, shapes: list[tuple[int, ...]]) -> None:
+    (step,) = netspec.loads(f"input: 8x5\nlayers: [{row}]").graph.root.steps
     assert step.op is not None
-    assert not difference(step.op, (Tensor((2, 3, 8, 8)),), opset)
+    assert not difference(step.op, [Tensor(shape) for shape in shapes])
+
+
+def test_a_cosine_of_rows_and_one_row() -> None:
+    (cls,) = (cls for cls in LAYERS if cls.__name__ == "CosineSimilarity")
+    for ranks in ((2, 1), (1, 2), (3, 2)):
+        assert not difference(cls(), [Tensor((3, 12, 12)[3 - rank :]) for rank in ranks])
 
 
 def written(text: str, tmp_path: Path, *overrides: str) -> onnx.ModelProto:
@@ -71,6 +98,14 @@ def written(text: str, tmp_path: Path, *overrides: str) -> onnx.ModelProto:
     report = netspec.loads(text, list(overrides)).export(tmp_path / "net.onnx")
     assert not report.note
     return onnx.load(tmp_path / "net.onnx")
+
+
+def test_what_only_training_reads_is_not_written(tmp_path: Path) -> None:
+    text = (
+        "input: 4\nlayers: {a: fc 4, noise: randn_like(a), more: 'mul(noise) 2, exp', z: add(a more) when training, "
+        "inner: {b: fc 3, noise: randn_like(b), sum: add(b noise) when training, c: relu}}"
+    )
+    assert [node.name for node in written(text, tmp_path).graph.node] == ["a/Gemm", "inner.b/Gemm", "inner.c/Relu"]
 
 
 def test_the_names_of_the_spec_stand_in_the_file(tmp_path: Path) -> None:

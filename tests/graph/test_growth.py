@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import pytest
 
 from netspec import SpecError, loads, words
@@ -14,6 +15,7 @@ from netspec.text.reader import read_text
 from netspec.text.report import SHOWN
 from netspec.views import difference, table
 from netspec.views.format import formatted
+from netspec.views.onnx import emit
 from netspec.views.picture import layout, picture
 from netspec.views.problems import LISTED, rows
 from tests.effort import computing
@@ -118,7 +120,15 @@ def differing(text: str) -> None:
     difference.text(difference.difference(loads(text).graph, loads(other).graph))
 
 
+def exporting(text: str) -> None:
+    """The ONNX file of a network, whose weights are zero."""
+    graph = loads(text).graph
+    weights = {name: np.zeros(shape, np.float32) for name, shape in {**graph.parameters(), **graph.buffers()}.items()}
+    emit(graph, weights, opset=20, outputs=list(graph.outputs), metadata={}).SerializeToString()
+
+
 READERS: dict[str, Callable[[str], Any]] = {
+    "export": exporting,
     "graph": lambda text: picture(loads(text).graph),
     "summary": lambda text: table.text(table.summary(loads(text).graph)),
     "diff": differing,

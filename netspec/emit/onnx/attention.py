@@ -104,13 +104,13 @@ def attended(w: Writer, how: Heads, of: Sequences, query: str, key: str, value: 
         packed = w.weight(f"{path}in_proj_weight")
         if query == key == value:
             joined = linear(w, query, 3, packed, bias)
-            parts = w.nodes_of("Split", joined, outputs=3, axis=2, num_outputs=3)
+            parts = w.split(joined, 3, axis=2)
         else:
-            matrices = w.nodes_of("Split", packed, outputs=3, axis=0, num_outputs=3)
+            matrices = w.split(packed, 3, axis=0)
     else:
         matrices = [w.weight(f"{path}{name}_proj_weight") for name in "qkv"]
     if not parts:
-        shifts = w.nodes_of("Split", bias, outputs=3, axis=0, num_outputs=3) if bias else [""] * 3
+        shifts = w.split(bias, 3, axis=0) if bias else [""] * 3
         each = zip((query, key, value), matrices, shifts, strict=True)
         parts = [linear(w, x, 3, matrix, shift) for x, matrix, shift in each]
     split = [w.node("Transpose", w.node("Reshape", x, w.ints(0, 0, how.heads, -1)), perm=[0, 2, 1, 3]) for x in parts]

@@ -35,7 +35,7 @@ from netspec.emit.onnx.parts import (
     scaled,
 )
 from netspec.emit.onnx.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
-from netspec.emit.onnx.writer import Unwritable, Wire, Writer
+from netspec.emit.onnx.writer import AXES_READ, Unwritable, Wire, Writer
 from netspec.emit.table import Table
 from netspec.layers.windows import spread
 from netspec.tensors import Tensor
@@ -150,7 +150,7 @@ def _along(kind: str, negative: bool = False) -> Rule:
 
 def _glu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """One half of an axis times the sigmoid of the other."""
-    value, gate = w.nodes_of("Split", x[0], outputs=2, axis=x[0].axis(op.dim), num_outputs=2)
+    value, gate = w.split(x[0], 2, axis=x[0].axis(op.dim))
     return w.node("Mul", value, w.node("Sigmoid", gate))
 
 
@@ -185,12 +185,20 @@ def _embedding_bag(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     return w.reduced(kind, w.node("Gather", w.own("weight"), x[0]), [1])
 
 
+def _mish(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Mish`, x tanh(softplus(x)), which old opsets lack."""
+    if w.opset >= AXES_READ:
+        return w.node("Mish", x[0])
+    return w.node("Mul", x[0], w.node("Tanh", w.node("Softplus", x[0])))
+
+
 def _cosine(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """x1 x2 / (|x1| |x2|), neither length being below eps."""
-    at = x[0].axis(op.dim)
-    eps = w.number(op.eps, "float32")
-    lengths = [w.node("Max", w.reduced("ReduceL2", each, [at]), eps) for each in x]
-    return w.node("Div", w.reduced("ReduceSum", w.node("Mul", *x), [at]), w.node("Mul", *lengths))
+    rank = max(each.rank for each in x)
+    at, eps = op.dim % rank, w.number(op.eps, "float32")
+    alike = [w.node("Unsqueeze", each, w.ints(*range(rank - each.rank))) if each.rank < rank else each for each in x]
+    lengths = [w.node("Max", w.reduced("ReduceL2", each, [at]), eps) for each in alike]
+    return w.node("Div", w.reduced("ReduceSum", w.node("Mul", *alike), [at]), w.node("Mul", *lengths))
 
 
 def _pairwise(w: Writer, op: Any, x: Wires, out: Results) -> Made:
@@ -224,12 +232,15 @@ _MODES: Final = {"zeros": "constant", "reflect": "reflect", "replicate": "edge",
 
 
 def _transposed(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`ConvTranspose`."""
+    """`ConvTranspose`. What is added at the end is cut off less there, as far as something is cut off."""
     names = ("kernel_size", "stride", "padding", "output_padding", "dilation")
     kernel, stride, padding, extra, dilation = op.per_axis(*names)
     how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "dilations": dilation, "group": op.groups}
-    bias = w.given("bias")
-    return w.node("ConvTranspose", x[0], w.own("weight"), bias, pads=[*padding, *padding], output_padding=extra, **how)
+    how["pads"] = [*padding, *(max(p - e, 0) for p, e in zip(padding, extra, strict=True))]
+    how["output_padding"] = more = [max(e - p, 0) for p, e in zip(padding, extra, strict=True)]
+    if any(e >= s for e, s in zip(more, stride, strict=True)):
+        raise Unwritable("adds as much as a stride at its end (output_padding)")
+    return w.node("ConvTranspose", x[0], w.own("weight"), w.given("bias"), **how)
 
 
 # Pooling.
@@ -488,7 +499,7 @@ LAYERS: Final = Table[Rule]({
     "SELU": plain("Selu"),
     "GELU": _gelu,
     "SiLU": _silu,
-    "Mish": plain("Mish"),
+    "Mish": _mish,
     "Hardswish": plain("HardSwish"),
     "Sigmoid": plain("Sigmoid"),
     "LogSigmoid": _log_sigmoid,

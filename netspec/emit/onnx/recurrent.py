@@ -112,8 +112,8 @@ def rnn_cell(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 def gru_cell(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`GRUCell`."""
     state = _state(w, op, x, 1)
-    given = w.nodes_of("Split", _products(w, op, x[0].name, "ih"), outputs=3, axis=1, num_outputs=3)
-    held = w.nodes_of("Split", _products(w, op, state, "hh"), outputs=3, axis=1, num_outputs=3)
+    given = w.split(_products(w, op, x[0].name, "ih"), 3, axis=1)
+    held = w.split(_products(w, op, state, "hh"), 3, axis=1)
     reset, update = (w.node("Sigmoid", w.node("Add", given[i], held[i])) for i in (0, 1))
     new = w.node("Tanh", w.node("Add", given[2], w.node("Mul", reset, held[2])))
     return w.node("Add", new, w.node("Mul", update, w.node("Sub", state, new)))
@@ -123,7 +123,7 @@ def lstm_cell(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`LSTMCell`."""
     held = _products(w, op, _state(w, op, x, 1), "hh")
     total = w.node("Add", _products(w, op, x[0].name, "ih"), held)
-    enter, forget, new, leave = w.nodes_of("Split", total, outputs=4, axis=1, num_outputs=4)
+    enter, forget, new, leave = w.split(total, 4, axis=1)
     kept = w.node("Mul", w.node("Sigmoid", forget), _state(w, op, x, 2))
     memory = w.node("Add", kept, w.node("Mul", w.node("Sigmoid", enter), w.node("Tanh", new)))
     return [w.node("Mul", w.node("Sigmoid", leave), w.node("Tanh", memory)), memory]

@@ -23,6 +23,8 @@ WHOLE: Final = 2**63 - 1
 """The end of a slice that goes to the end of its axis."""
 FLOATS: Final = ("alpha", "beta", "bias", "epsilon", "lambd")
 """Attributes that ONNX takes as floats alone."""
+AXES_READ: Final = 18
+"""The first opset in which reductions read their axes as they read tensors, and a split has to say its parts."""
 KINDS: Final[Mapping[str, int]] = {"float32": 1, "uint8": 2, "int64": 7, "string": 8, "bool": 9}
 """Dtypes by ONNX's numbers for them: TensorProto.DataType. Bytes and texts only go in and come out."""
 
@@ -280,7 +282,14 @@ class Writer:
 
     def reduced(self, kind: str, x: Wire | str, axes: Sequence[int], keep: bool = False) -> str:
         """One number for all along these axes."""
+        if self.opset < AXES_READ and kind != "ReduceSum":
+            return self.node(kind, x, keepdims=int(keep), **({"axes": list(axes)} if axes else {}))
         return self.node(kind, x, self.ints(*axes), keepdims=int(keep))
+
+    def split(self, x: Wire | str, parts: int, axis: int) -> list[str]:
+        """A tensor in so many equal parts along an axis."""
+        told = {"num_outputs": parts} if self.opset >= AXES_READ else {}
+        return self.nodes_of("Split", x, outputs=parts, axis=axis, **told)
 
     def filled(self, shape: Sequence[Size], value: float | bool, dtype: str) -> str:
         """A tensor of one number."""

@@ -25,6 +25,7 @@ Half = Literal["keep", "all"]
 
 def write_emitted(of: Emission, opset: int, file: Path, half: Half | None = None) -> Written:
     """Write the file, and what is too large for one beside it. Raises Unwritable and UsageError."""
+    _need_known(opset)
     arrays: dict[str, Array] | None = {} if half is None else None
     results = list(of.graph.outputs.values())
     gives = {place: tensor for place, end in of.ends.items() if (tensor := end.gives(results[place])) is not None}
@@ -39,6 +40,15 @@ def write_emitted(of: Emission, opset: int, file: Path, half: Half | None = None
     with writing(file):
         save(model, arrays or {}, file)
     return Written(taken, given, facts)
+
+
+def _need_known(opset: int) -> None:
+    """Refuse an opset that is younger than what writes it. Raises UsageError."""
+    import onnx
+
+    if opset > onnx.defs.onnx_opset_version():
+        known = f"onnx {onnx.__version__} knows opsets up to {onnx.defs.onnx_opset_version()}"
+        raise UsageError(f"{known}, not {opset}. Write an older one, or get a newer onnx and onnxruntime.")
 
 
 def _taken(of: Ahead, w: Writer, x: Wire) -> str:
