@@ -163,3 +163,15 @@ def test_what_takes_and_gives_other_things_is_timed(runs: dict[str, Path], kind:
     found: Any = bench(OnnxModel.read(runs["digits"].parent / f"{kind}.onnx"), batches=[2], seconds=0)
     assert {each.way for each in found.results} == {"ONNX Runtime"}
     assert not found.left_out
+
+
+@pytest.mark.parametrize("words", [("export", "-o", "other.onnx"), ("eval",), ("bench",)])
+def test_other_weights_than_those_of_a_run_are_refused(
+    runs: dict[str, Path], words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = runs["yes"].parent
+    monkeypatch.chdir(folder)
+    command, *options = words
+    assert ended(command, "run", f"weights.load={folder / 'run' / 'last.safetensors'}", *options) == 2
+    assert "weights.load changes nothing there" in capsys.readouterr().err
+    assert not Path("other.onnx").exists()
