@@ -43,6 +43,11 @@ def predicted(model: OnnxModel, files: Sequence[Path], *, as_is: bool = False) -
     spec, learnt = model.spec, of_network(model.spec, model.learnt)
     if model.memory:
         raise UsageError(f"{shown(model.path)} reads a text token by token: `netspec generate` goes on with one")
+    if spec.experiment.data is not None and "inputs" not in learnt:
+        text = (
+            f"{shown(model.path)} was written of a spec alone, so it does not say how the data of its training was seen"
+        )
+        raise DataError(f"{text}. Export the run: netspec export RUN -o {shown(model.path)}")
     label = ", ".join(map(show, files))
     new = samples_in(spec, files, learnt, as_is, shown(model.path))
     steps = Steps.of(model, learnt, new.inputs)

@@ -22,7 +22,7 @@ from tests.train.test_handed import ended, trained
 
 MORE = {
     "pictures": "input: 3x8x8\nlayers: [conv 4 k3, relu, fc 2]\n"
-    "data: {source: images pets, transform: [resize 8 mode=bilinear]}\n"
+    "data: {source: images pets, workers: 0, transform: [resize 8 mode=bilinear]}\n"
     "train: {loss: cross_entropy, metrics: [accuracy], optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n",
     "yes": "input: 4\nlayers: [linear 1]\ndata: {source: npz data.npz, transform: standardize}\n"
     "train: {loss: bce_logits, metrics: [accuracy], optimizer: sgd lr=0.1, epochs: 1, device: cpu}\n",
@@ -31,6 +31,7 @@ MORE = {
 }
 WHOLE = "export.onnx.preprocess=true"
 KINDS = {
+    "plain": [],
     "whole": [WHOLE],
     "chances": [WHOLE, "export.onnx.output=probabilities"],
     "floats": [WHOLE, "export.onnx.input=float32"],
@@ -43,13 +44,14 @@ KINDS = {
 }
 OF = {
     "digits": ("whole", "chances", "floats", "bytes", "half", "all_half", "small", "named", "chosen"),
-    "pictures": ("whole", "floats", "bytes", "named"),
+    "pictures": ("plain", "whole", "named"),
     "table": ("whole", "named"),
     "yes": ("whole", "named"),
     "answers": ("whole", "chances", "named"),
     "numbers": ("whole",),
 }
 CASES = [(name, kind) for name, kinds in OF.items() for kind in kinds]
+MEASURED = [case for case in CASES if case[1] not in ("named", "chosen")]
 LOOSE = {"half": 2e-2, "all_half": 2e-2, "small": 0.1}
 
 
@@ -104,7 +106,7 @@ def test_a_file_says_what_its_run_says(runs: dict[str, Path], name: str, kind: s
     assert [row[-1] for row in rows] == [each["class"] for each in said]
 
 
-@pytest.mark.parametrize(("name", "kind"), [case for case in CASES if case[1] not in ("named", "chosen")])
+@pytest.mark.parametrize(("name", "kind"), MEASURED)
 def test_a_file_is_as_good_as_its_run(
     runs: dict[str, Path], name: str, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -129,6 +131,15 @@ def test_classes_are_written_and_shown(runs: dict[str, Path], capsys: pytest.Cap
         assert ended("predict", folder / "named.onnx", folder / "pets/dog", "-o", folder / f"out{ending}") == 0
     assert {each["class"] for each in json.loads((folder / "out.json").read_text())} <= {"a cat", "dog"}
     assert np.load(folder / "out.npy").tolist() == [line.rsplit(": ", 1)[1] for line in lines]
+
+
+@pytest.mark.parametrize("what", ["run", "whole.onnx"])
+def test_the_file_that_is_not_there_is_named(
+    runs: dict[str, Path], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = runs["pictures"].parent
+    assert ended("predict", folder / what, folder / "pets/dog/1.png", folder / "none.png") == 4
+    assert "none.png is not a file" in capsys.readouterr().err
 
 
 def test_no_loss_compares_classes(
@@ -156,6 +167,25 @@ def test_samples_of_another_size_are_refused(runs: dict[str, Path], tmp_path: Pa
     np.save(tmp_path / "x.npy", np.zeros((3, 1, 9, 9), "uint8"))
     with pytest.raises(DataError, match="the file gives 1 x 9 x 9, input takes 1 x 8 x 8"):
         joined(predicted(OnnxModel.read(runs["digits"].parent / "whole.onnx"), [tmp_path / "x.npy"]))
+
+
+def test_a_file_without_what_was_learnt_is_refused(
+    runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of a spec and weights alone knows nothing of the data of a training."""
+    monkeypatch.chdir(runs["yes"].parent)
+    (spec,) = Path().glob("*.yaml")
+    assert ended("export", spec, "weights.load=run/best.safetensors", "-o", "alone.onnx") == 0
+    assert ended("predict", "alone.onnx", "new.npy") == 4
+    assert "alone.onnx was written of a spec alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["predict", "eval", "bench", "generate"])
+def test_a_file_of_another_format_is_named_so(command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "net.pt2").write_bytes(b"PK")
+    assert ended(command, tmp_path / "net.pt2", *["x y"] * (command in ("predict", "generate"))) in (2, 3, 4)
+    if command != "bench":  # which takes it for a spec
+        assert "take those that end in .onnx" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["bytes", "named", "all_half", "small"])
