@@ -34,7 +34,7 @@ FLOORS = [
 """Packages by floor."""
 HOLDERS = {"datasets", "transforms"}
 """Their functions do the work on tensors; the classes are read without them."""
-WRITERS = ("emit/onnx", "views/onnx")
+WRITERS = ("emit/c", "emit/onnx", "views/c", "views/onnx")
 """They work on arrays, and are imported where a file is written alone."""
 HEAVY = {
     "torch", "numpy", "optuna", "onnx", "onnxruntime", "onnxscript", "safetensors", "sklearn", "pyarrow", "tokenizers",

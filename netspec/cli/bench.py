@@ -1,4 +1,4 @@
-"""`netspec bench`: how fast a network runs, in torch and as a file, side by side."""
+"""`netspec bench`: how fast a network runs, in torch and as files, side by side."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def command(
     max_memory: int | None,
     as_json: bool,
 ) -> None:
-    """Time the network of a run, of a spec or in an exported file: in torch, compiled, and in ONNX Runtime.
+    """Time the network of a run, of a spec or in an exported file: in torch, compiled, in ONNX Runtime, and in C.
 
     All ways take turns, behind runs that only warm up. Inputs are random. A file is run by ONNX Runtime alone, with one
     thread and with all.

@@ -142,6 +142,8 @@ def _of(name: str, answer: Answer, top: int) -> list[str]:
 
 def _named(places: Any) -> str:
     """The likeliest class of each place."""
+    if isinstance(places, str):
+        return str(places)
     if places.size > PLACES:
         return f"classes of {' x '.join(map(str, places.shape))} places, which -o FILE writes"
     return " ".join(places.ravel().tolist())

@@ -29,7 +29,7 @@ def records(found: Prediction) -> list[dict[str, Any]]:
     if found.answers:
         return _named_records(found)
     heads, shares, places = _heads(found), found.shares, found.places()
-    rest = dict(list(found.outputs.items())[shares is not None :])
+    rest = dict(list(found.outputs.items())[places is not None :])
     if shares is None and found.labels:
         (_, first), *others = rest.items()
         rest = {**{label: first[:, place] for place, label in enumerate(found.labels)}, **dict(others)}
@@ -37,7 +37,7 @@ def records(found: Prediction) -> list[dict[str, Any]]:
     return [
         {
             **{_free(name, taken): column[i] for name, column in heads.items()},
-            **(_choice(places[i], shares[i], found.classes) if shares is not None and places is not None else {}),
+            **(_choice(places[i], shares, i, found.classes) if places is not None else {}),
             **{name: values[i].tolist() for name, values in rest.items()},
         }
         for i in range(len(found.first))
@@ -52,19 +52,21 @@ def _named_records(found: Prediction) -> list[dict[str, Any]]:
         record = {_free(name, found.answers): column[i] for name, column in heads.items()}
         for name, answer in found.answers.items():
             places, shares = chosen[name]
-            if places is not None and shares is not None:
-                record[name] = _choice(places[i], shares[i], answer.classes)
+            if places is not None:
+                record[name] = _choice(places[i], shares, i, answer.classes)
             else:
                 record[name] = answer.values[i].tolist()
         told.append(record)
     return told
 
 
-def _choice(chosen: Any, shares: Any, classes: Any) -> dict[str, Any]:
-    """The class of each place, and the probabilities by class."""
+def _choice(chosen: Any, shares: Any, row: int, classes: Any) -> dict[str, Any]:
+    """The class of each place of a sample, and the probabilities by class where they are known."""
+    said: dict[str, Any] = {"class": str(chosen) if isinstance(chosen, str) else chosen.tolist()}
+    if shares is None:
+        return said
     names = classes[: shares.shape[-1]]
-    probabilities = {name: shares[..., i].tolist() for i, name in enumerate(names)}
-    return {"class": chosen if isinstance(chosen, str) else chosen.tolist(), "probabilities": probabilities}
+    return said | {"probabilities": {name: shares[row, ..., i].tolist() for i, name in enumerate(names)}}
 
 
 def table(found: Prediction) -> Iterator[list[Any]]:
@@ -72,15 +74,15 @@ def table(found: Prediction) -> Iterator[list[Any]]:
     shares, places, columns = found.shares, found.places(), dict[str, Any]()
     if found.answers:
         columns = {name: column for each in found.answers.items() for name, column in _columns(*each)}
-    elif shares is not None and places is not None:
-        names = (found.classes or ())[: shares.shape[-1]]
+    elif places is not None:
+        names = (found.classes or ())[: shares.shape[-1]] if shares is not None else ()
         plain = not {*names} & {"class", *_heads(found), *list(found.outputs)[1:]}
         columns["class"] = places.tolist()
         for i, name in enumerate(names):
-            columns[name if plain else f"probability of {name}"] = shares[:, i].tolist()
-    rest = [] if found.answers else list(found.outputs.items())[shares is not None :]
+            columns[name if plain else f"probability of {name}"] = shares[:, i].tolist()  # type: ignore[index]
+    rest = [] if found.answers else list(found.outputs.items())[places is not None :]
     for place, (name, values) in enumerate(rest):
-        labels = found.labels if shares is None and not place else ()
+        labels = found.labels if places is None and not place else ()
         flat = values.reshape(len(values), -1)
         called = labels or ([name] if flat.shape[1] == 1 else [f"{name} {i}" for i in range(flat.shape[1])])
         columns |= {each: flat[:, i].tolist() for i, each in enumerate(called)}
@@ -93,6 +95,9 @@ def _columns(name: str, answer: Answer) -> Iterator[tuple[str, Any]]:
     """The columns of one of several outputs: its class and the probabilities, or its values."""
     shares, places = answer.shares, answer.places()
     flat = answer.values.reshape(len(answer.values), -1)
+    if shares is None and places is not None:
+        yield name, places.tolist()
+        return
     if shares is not None and places is not None:
         yield name, places.tolist()
         called = [f"{name} probability of {each}" for each in (answer.classes or ())[: shares.shape[-1]]]

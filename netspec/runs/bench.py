@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.dims import names
-from netspec.errors import DataError, NetspecError, UsageError
+from netspec.errors import DataError, ExportFailed, NetspecError, UsageError
 from netspec.files import shown
 from netspec.graph.model import Graph
 from netspec.machine import cores
@@ -31,6 +31,9 @@ Run = Callable[[], object]
 TORCH: Final = "torch"
 COMPILED: Final = "torch, compiled"
 ONNX: Final = "ONNX Runtime"
+C: Final = "C"
+C_FLAGS: Final = ("-std=c99", "-O3", "-march=native")
+"""What the file of C is compiled with for this machine."""
 WARM: Final = 3
 """Runs of each way before any that is timed."""
 LEAST: Final = 5
@@ -114,6 +117,7 @@ def bench(
             makers[COMPILED] = lambda: _of_module(COMPILED, _compiled(module), graph)
         for n in _threads():
             makers[f"{ONNX} {n}"] = _of_export(target, module, Path(folder, "network.onnx"), n)
+        makers[C] = lambda: _of_c(target, module, Path(folder, "network.c"))
         none = [None] * len(graph.inputs)
 
         def inputs(batch: int) -> dict[str, Array]:
@@ -196,6 +200,17 @@ def _of_export(spec: Spec, module: Any, path: Path, threads: int) -> Callable[[]
         return _of_file(path, threads)()
 
     return make
+
+
+def _of_c(spec: Spec, module: Any, path: Path) -> Way:
+    """The way of the file of C that is written of a network, on one thread. Raises ExportFailed."""
+    from netspec.runtime.export.c_library import COMPILERS, compiler, repeated
+
+    if not compiler():
+        raise ExportFailed(f"there is no C compiler here: {', '.join(COMPILERS)}, or what $CC names")
+    _written(spec, module, path)
+    ready = repeated(path, C_FLAGS)
+    return Way(C, 1, lambda given: ready([given[name] for name in spec.graph.inputs]))
 
 
 def _of_module(name: str, module: Any, graph: Graph) -> Way:

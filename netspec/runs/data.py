@@ -24,6 +24,7 @@ def data_of(
     *,
     device: torch.device | str = "cpu",
     hold: bool = True,
+    ahead: bool = True,
     doubt: str = "",
 ) -> Data:
     """The data that a spec names. Raises UsageError where it names none, DataError.
@@ -35,7 +36,7 @@ def data_of(
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
     training = spec.experiment.train
     compared = _compared(training, given_in(spec), section.source.targets) if training is not None else ()
-    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "compared": compared}
+    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "ahead": ahead, "compared": compared}
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
 
 

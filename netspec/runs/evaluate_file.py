@@ -6,6 +6,7 @@ The network runs in ONNX Runtime; losses and metrics are torch's, as in a run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,9 +20,13 @@ from netspec.runs.data import data_of
 from netspec.runs.evaluating import Part, measured, need_measures, part_of
 from netspec.runs.formats import ends_of
 from netspec.runs.onnx_model import OnnxModel
+from netspec.runs.predict_file import does_steps
+from netspec.runtime.data.mixing import Batch
+from netspec.runtime.data.split import Steps
 from netspec.runtime.export.emission import Array, End
 from netspec.runtime.train.loss import Objective
 from netspec.spec import Spec
+from netspec.transforms.base import Chance
 
 LEAST: Final = 1e-30
 """The least probability that has a logarithm here."""
@@ -46,10 +51,24 @@ def evaluated(
     for term in section.terms:
         if type(term.loss).scores.__module__.endswith(".heads"):
             raise UsageError(f"{term.loss.said} has weights of its own, which a file has not: measure the run")
-    data = data_of(spec, allow_outside, model.measures, hold=False)
+    if model.exporter.output == "labels":
+        text = "gives classes, which no loss compares: measure the run, `netspec eval RUN`, or a file that gives scores"
+        raise UsageError(f"{shown(model.path)} {text}")
+    whole = does_steps(model)
+    data = data_of(spec, allow_outside, model.measures, hold=False, ahead=not whole)
     split = part_of(spec, data, part, tell)
+    if whole:
+        split = replace(split, steps=Targets(*(getattr(split.steps, each.name) for each in fields(Steps))))
     objective = Objective(section.loss, learnt=data.learnt, names=tuple(spec.graph.outputs))
     return measured(spec, Session(model, spec, data.learnt), split, objective)
+
+
+class Targets(Steps):
+    """What becomes of targets alone: what is done to samples is done in a file."""
+
+    def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
+        """The samples as they are, and the target as it goes along with them."""
+        return batch[0], super().__call__(batch, chance)[1]
 
 
 class Session(nn.Module):
@@ -60,12 +79,12 @@ class Session(nn.Module):
         super().__init__()
         self.model, self.names = model, list(spec.graph.outputs)
         self.inputs = list(spec.graph.inputs)
-        self.ends = ends_of(spec, model.exporter, learnt)
+        self.ends, self.peak = ends_of(spec, model.exporter, learnt), learnt["inputs"]["peak"]
 
     def forward(self, *inputs: torch.Tensor) -> Any:
         """The outputs for a batch, by name where there are several."""
         named = dict(zip(self.inputs, inputs, strict=True))
-        given = {name: np.asarray(x.cpu(), self.model.dtype(name)) for name, x in named.items()}
+        given = {name: self.model.taken(name, x.cpu().numpy(), self.peak) for name, x in named.items()}
         found = [undone(self.ends.get(i), x) for i, x in enumerate(self.model.run(given))]
         results = {name: torch.from_numpy(x) for name, x in zip(self.names, found, strict=True)}
         return results if len(results) > 1 else next(iter(results.values()))
@@ -74,7 +93,7 @@ class Session(nn.Module):
 def undone(end: End | None, x: Array) -> Array:
     """What a network gave before something was put behind it; scores but for a number that all classes share."""
     if end is None:
-        return x
+        return x.astype(np.float32) if x.dtype == np.float16 else x
     if end.activation == "softmax":
         x = np.log(np.maximum(x, LEAST))
     elif end.activation == "sigmoid":

@@ -35,6 +35,9 @@ CACHE: Final = "netspec.cache"
 """What a file says by which output each of its inputs of tokens before goes on, as JSON by the names of these."""
 KINDS: Final = {"float": np.float32, "double": np.float64, "float16": np.float16, "int64": np.int64}
 """What inputs are made of, by ONNX Runtime's names."""
+BYTE_SLACK: Final = 1e-3
+"""How far a number may be from a byte that it stands for."""
+LARGEST_BYTE: Final = 255
 MORE_KINDS: Final = {"int32": np.int32, "uint8": np.uint8, "bool": np.bool_}
 
 
@@ -134,6 +137,23 @@ class OnnxModel:
         if kind not in known:
             raise DataError(f"{shown(self.path)} takes {printable(name)} as {printable(kind)}, which is no array here")
         return known[kind]
+
+    def taken(self, name: str, x: Array, peak: int) -> Array:
+        """Samples as an input takes them: bytes of which `peak` is 1.0, or the numbers that they stand for.
+
+        Raises DataError for numbers that no bytes stand for.
+        """
+        wanted = np.dtype(self.dtype(name))
+        if wanted == np.uint8 and x.dtype.kind == "f":
+            numbers = x.astype(np.float64) * peak
+            whole = np.rint(numbers)
+            if not (np.abs(numbers - whole) < BYTE_SLACK).all() or not ((whole >= 0) & (whole <= LARGEST_BYTE)).all():
+                text = f"{shown(self.path)} takes {printable(name)} as bytes, which some of the numbers are not"
+                raise DataError(f"{text}. Give bytes, or export with input: float32 under export.onnx.")
+            x = whole
+        elif wanted.kind == "f" and x.dtype == np.uint8:
+            x = x.astype(np.float32) / np.float32(peak)
+        return np.ascontiguousarray(x, wanted)
 
     def run(self, inputs: Mapping[str, Array], outputs: Sequence[str] | None = None) -> list[Array]:
         """What it gives for these inputs: all of its outputs, or those named. Raises DataError."""

@@ -15,12 +15,14 @@ from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
 from netspec.errors import DataError, UsageError
+from netspec.exporters.base import NeedsTorch
 from netspec.files import shown
-from netspec.runs.formats import ends_of
+from netspec.runs.formats import ahead_of, ends_of, raw_inputs
 from netspec.runs.given import COUNTS, batch_axis, need_rows, of_network, rearranged, samples_in
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.prediction import Prediction, told
 from netspec.runtime.data.in_use import chain_for
+from netspec.runtime.export.emission import End
 from netspec.sections.objective import Term
 from netspec.tensors import Dtype, Tensor
 from netspec.transforms.route import Placed
@@ -41,6 +43,11 @@ def predicted(model: OnnxModel, files: Sequence[Path], *, as_is: bool = False) -
     spec, learnt = model.spec, of_network(model.spec, model.learnt)
     if model.memory:
         raise UsageError(f"{shown(model.path)} reads a text token by token: `netspec generate` goes on with one")
+    if spec.experiment.data is not None and "inputs" not in learnt:
+        text = (
+            f"{shown(model.path)} was written of a spec alone, so it does not say how the data of its training was seen"
+        )
+        raise DataError(f"{text}. Export the run: netspec export RUN -o {shown(model.path)}")
     label = ", ".join(map(show, files))
     new = samples_in(spec, files, learnt, as_is, shown(model.path))
     steps = Steps.of(model, learnt, new.inputs)
@@ -60,8 +67,7 @@ def _batches(
     graph, train = model.spec.graph, model.spec.experiment.train
     names = list(graph.outputs)
     answered = train.answered(names) if train is not None else {}
-    likely = model.exporter.replace(output="probabilities")
-    ends = {} if model.exporter.output == "probabilities" else ends_of(model.spec, likely, {})
+    ends = _left(model)
     if len(model.outputs) != len(names):
         raise DataError(f"{shown(model.path)} does not give what the spec in it says: {', '.join(names)}")
     known: dict[str, tuple[Term, int]] = {}
@@ -71,19 +77,54 @@ def _batches(
         known[name] = term, term.loss.class_axis(len(graph.outputs[name].shape))
     for start in range(0, len(columns[0]), BATCH_SIZE):
         found = model.run(steps.given([column[start : start + BATCH_SIZE] for column in columns]))
-        held = dict(zip(names, found, strict=True))
-        if train is not None:
-            held |= {name: ends[i](held[name]) for i, name in enumerate(names) if i in ends}
-        yield {n: np.moveaxis(x, batch_axis(graph.outputs[n]), 0) for n, x in held.items()}, known
+        held = {name: _said(ends.get(i), x, graph.outputs[name]) for i, (name, x) in
+                enumerate(zip(names, found, strict=True))}  # fmt: skip
+        yield held, known
+
+
+def _left(model: OnnxModel) -> dict[int, End]:
+    """What is still to be done to what a file gives, by the places of its outputs; a class that it chose says so."""
+    spec, exporter = model.spec, model.exporter
+    if exporter.output == "probabilities" or (exporter.output == "logits" and spec.experiment.train is None):
+        return {}
+    chosen = ends_of(spec, exporter, model.learnt) if exporter.output == "labels" else {}
+    likely = ends_of(spec, exporter.replace(output="probabilities"), {}) if spec.experiment.train is not None else {}
+    return {**likely, **{place: end for place, end in chosen.items() if end.chooses}}
+
+
+def _said(end: End | None, x: Array, scores: Tensor) -> Array:
+    """What a file says of samples, these first: probabilities where a loss knows some, the words of chosen classes.
+
+    `scores` is what the network gives in their place.
+    """
+    axis = batch_axis(scores)
+    if end is None or not end.chooses:
+        x = x.astype(np.float32) if x.dtype == np.float16 else x
+        return np.moveaxis(x if end is None else end(x), axis, 0)
+    if end.chooses == "one":
+        axis -= end.axis % len(scores.shape) < axis
+    elif x.ndim > 1 and x.shape[-1] == 1:
+        x = x[..., 0]
+    return np.moveaxis(x.astype(str), axis, 0)
 
 
 class Steps:
     """What is done to the samples of a batch before a file is given them."""
 
-    def __init__(self, model: OnnxModel, placed: Sequence[Placed], peak: int, data: Sequence[str]) -> None:
-        """The steps with the inputs that they are for; `data` names the inputs of the data, before what is drawn."""
+    def __init__(
+        self,
+        model: OnnxModel,
+        placed: Sequence[Placed],
+        peak: int,
+        data: Sequence[str],
+        wanted: Mapping[str, Tensor] | None = None,
+    ) -> None:
+        """The steps with the inputs that they are for; `data` names the inputs of the data, before what is drawn.
+
+        `wanted` is what they have to make, as the network takes it where nothing is said.
+        """
         self.model, self.placed, self.peak = model, placed, peak
-        self.names = list(data)
+        self.names, self.wanted = list(data), wanted if wanted is not None else model.spec.graph.inputs
 
     @classmethod
     def of(cls, model: OnnxModel, learnt: Mapping[str, Any], columns: Sequence[Column]) -> Steps:
@@ -93,6 +134,8 @@ class Steps:
             raise DataError(f"{shown(model.path)} does not take what the spec in it says: {', '.join(inputs)}")
         if section is None:
             return cls(model, (), 255, inputs)
+        if does_steps(model):
+            return cls(model, (), learnt["inputs"]["peak"], inputs, dict(zip(inputs, raw_inputs(learnt), strict=True)))
         drawn = [name for name in inputs if name in section.draw]
         data = [name for name in inputs if name not in section.draw]
         taken = columns[: len(columns) - len(drawn)]
@@ -101,9 +144,9 @@ class Steps:
 
     def given(self, columns: Sequence[Array]) -> dict[str, Array]:
         """What the file is given for these samples, by name."""
-        wanted = self.model.spec.graph.inputs
-        moved = {name: np.moveaxis(x, 0, batch_axis(wanted[name])) for name, x in self.done(columns).items()}
-        return {name: np.ascontiguousarray(x, self.model.dtype(name)) for name, x in moved.items()}
+        done = self.done(columns).items()
+        return {name: self.model.taken(name, np.moveaxis(x, 0, batch_axis(self.wanted[name])), self.peak) for name, x in
+                done}  # fmt: skip
 
     def done(self, columns: Sequence[Array]) -> dict[str, Array]:
         """These samples behind all steps, by the names of the inputs."""
@@ -112,7 +155,7 @@ class Steps:
             for place in each.inputs:
                 x = inputs[place] if each.step.takes_bytes else self._floats(inputs[place])
                 inputs[place] = each.step.apply_array(x)
-        return dict(zip(self.names, map(self._floats, inputs), strict=True))
+        return dict(zip(self.names, inputs, strict=True))
 
     def need_fit(self, columns: Sequence[Any]) -> None:
         """Refuse samples that do not fit the network. Raises DataError."""
@@ -120,14 +163,25 @@ class Steps:
             inputs = ", ".join(self.names)
             raise DataError(f"the file has {len(columns)} inputs, the network takes {len(self.names)}: {inputs}")
         steps = Steps.of(self.model, of_network(self.model.spec, self.model.learnt), columns)
-        first, wanted = steps.done([column[:1] for column in columns]), self.model.spec.graph.inputs
-        made = [described(first[name]) for name in wanted]
-        for message, _ in unfit(made, wanted):
+        first = steps.done([column[:1] for column in columns])
+        made = [described(first[name]) for name in steps.wanted]
+        for message, _ in unfit(made, steps.wanted):
             raise DataError(message.replace("the data", "the file"))
 
     def _floats(self, x: Array) -> Array:
         """Bytes as numbers from 0.0 to 1.0; anything else as it is."""
         return x.astype(np.float32) / np.float32(self.peak) if x.dtype == np.uint8 else x
+
+
+def does_steps(model: OnnxModel) -> bool:
+    """Whether the transforms of the data are in a file, which takes samples as the data's source has them.
+
+    Raises DataError where it does not say what these are.
+    """
+    try:
+        return bool(ahead_of(model.spec, model.exporter, {"transform": [], **model.learnt})[0])
+    except NeedsTorch:
+        raise DataError(f"{shown(model.path)} does not say what the data is that it takes") from None
 
 
 def described(x: Array) -> Tensor:

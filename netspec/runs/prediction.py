@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from netspec.spec import Spec
 from netspec.words import printable
 
 Array = np.ndarray[Any, Any]
+WORDS: Final = "U"
+"""The kind of values that are classes by their names, chosen already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Answer:
 
     def places(self) -> Array | None:
         """The name of the likeliest class of each place of each sample; None where nothing is chosen from classes."""
+        if self.values.dtype.kind == WORDS:
+            return self.values
         shares = self.shares
         return None if shares is None else np.array(self.classes, dtype=object)[shares.argmax(-1)]
 
@@ -147,7 +151,7 @@ def joined(pieces: Iterable[Prediction]) -> Prediction:
 
 def _answer(spec: Spec, learnt: Mapping[str, Any], values: Array, term: Term | None, axis: int) -> Answer:
     """What the values of an output say, which a loss compared in training."""
-    if term is None:
+    if term is None or values.dtype.kind == WORDS:
         return Answer(values)
     target, own, classes = "", learnt, learnt.get("classes")
     if term.name:
@@ -179,6 +183,8 @@ def _labels(spec: Spec, values: Array, classes: Sequence[str] | None, target: st
 def _need_finite(found: Prediction, label: str) -> None:
     """Refuse to give what is no number. Raises DataError."""
     for name, values in found.outputs.items():
+        if values.dtype.kind == WORDS:
+            continue
         wrong = ~np.isfinite(values).reshape(len(values), -1).all(1)
         if wrong.any():
             row = int(wrong.argmax())

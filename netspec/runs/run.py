@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from netspec.errors import DataError
+from netspec.errors import DataError, UsageError
 from netspec.files import kind, shown
 from netspec.paths import real
 from netspec.plugins.loading import need
@@ -56,6 +56,7 @@ class Run:
         need(folder)
         kept = cls.spec_type.load(folder / "spec.yaml", max_params=max_params, max_memory=max_memory)
         spec = kept.over(overrides) if overrides else kept
+        _need_own_weights(folder, kept, spec)
         if root is not None:
             return cls(folder, spec.at(real(Path(root))))
         place, file, doubt = where_from(folder, kept)
@@ -99,3 +100,16 @@ class Run:
         if not self.weights.exists():
             text = f"the run in {self.folder} has no weights: it was stopped before its first were saved"
             raise DataError(f"{text}. Go on with it: {command('train', '--resume', str(self.folder))}")
+
+
+def _need_own_weights(folder: Path, kept: Spec, spec: Spec) -> None:
+    """Refuse a file of weights that was set for a run, which has its own. Raises UsageError.
+
+    Adapters stand beside weights of another file, which may lie elsewhere by now.
+    """
+    before, now = ([load.file for load in each.graph.weights.loads] for each in (kept, spec))
+    if now != before and not spec.graph.weights.freeze.adapters:
+        text = (
+            f"the weights of {shown(folder)} are those that it was trained to, and weights.load changes nothing there"
+        )
+        raise UsageError(f"{text}. To give its network others, name a spec in place of the run.")

@@ -75,7 +75,9 @@ def handed(
     lines = _lines(source, files, learnt, next(iter(inputs.values())))
     if lines is not None:
         return lines
-    if all(file.suffix in ARRAYS for file in files) or not all(file.exists() for file in files):
+    if absent := next((file for file in files if not file.exists()), None):
+        raise DataError(f"{show(absent)} is not a file")
+    if all(file.suffix in ARRAYS for file in files):
         return Handed(_arrays(files, learnt["inputs"]["names"]))
     if isinstance(source, Images):
         return _own(source.samples(files, learnt), learnt, source.bits)

@@ -51,6 +51,7 @@ def load_data(
     device: torch.device | str = "cpu",
     learnt: Mapping[str, Any] | None = None,
     hold: bool = True,
+    ahead: bool = True,
     compared: Sequence[Compared] = (),
 ) -> Data:
     """Read, split and prepare the data of a spec.
@@ -58,7 +59,8 @@ def load_data(
     Paths start from `root`, the folder of the spec, and leave it only if `allow_outside`; where there is a `doubt`
     whether it is that folder, nothing there is read without. Which samples are held out depends on the section alone.
     Classes, categories and means are learnt from the training part, or are those that a run has `learnt` before.
-    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. The
+    Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Without
+    `ahead` all that is done to samples is done a batch at a time, and the parts hold them as the source has them. The
     target becomes what it is `compared` as: whole numbers floats for a loss that takes only these, and names of two
     classes yes and no; of several targets each by its name. Raises DataError.
     """
@@ -70,6 +72,7 @@ def load_data(
     inputs, target, others = _given(arrays)
     check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()), others)
     splits, room = _splits(section, arrays, torch.device(device), hold)
+    room = room if ahead else 0
     written = section.placed(inputs, arrays.names)
     done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
     ways = section.ways(inputs, target, arrays.names, done, others)

@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -62,27 +62,67 @@ def library(files: Sequence[Path], flags: Sequence[str] = FLAGS) -> ctypes.CDLL:
 
 def running(file: Path, within: ctypes.CDLL) -> Run:
     """What runs a file that is part of a library."""
-    said = interface(file.read_text("utf-8"))
-    function = getattr(within, said["function"])
+    function, said = _opened(file, within)
     return lambda inputs: _run(function, said, inputs)
+
+
+def repeated(file: Path, flags: Sequence[str] = FLAGS) -> Callable[[Sequence[Array]], Callable[[], None]]:
+    """The same for who runs it on the same arrays again and again: what is given them makes what runs on all samples.
+
+    Nothing is done then but the calls. Raises as `compiled` does.
+    """
+    function, said = _opened(file, library([file], flags))
+
+    def ready(inputs: Sequence[Array]) -> Callable[[], None]:
+        samples = list(_laid_out(said, inputs))
+        held = [[*map(_address, (*arrays, *made))] for arrays, made in samples]
+
+        def run(samples: object = samples) -> None:  # which keeps what stands at these addresses
+            for addresses in held:
+                _call(function, addresses)
+
+        return run
+
+    return ready
+
+
+def _opened(file: Path, within: ctypes.CDLL) -> tuple[Any, Any]:
+    """The function of a file that is part of a library, and what it takes and gives."""
+    said = interface(file.read_text("utf-8"))
+    return getattr(within, said["function"]), said
 
 
 def _run(function: Any, said: Any, inputs: Sequence[Array]) -> list[Array]:
     """All samples, one after the other."""
-    taken, given = said["inputs"], said["outputs"]
-    inputs = [np.asarray(x) for x in inputs]
-    counts = {x.shape[axis] for x, (*_, axis) in zip(inputs, taken, strict=True) if axis is not None}
+    given = said["outputs"]
     results: list[list[Array]] = [[] for _ in given]
-    for sample in range(max(counts, default=1)):
-        arrays = [_sample(x, each, sample) for x, each in zip(inputs, taken, strict=True)]
-        made = [np.empty(shape, KINDS[dtype]) for _, dtype, shape, _ in given]
-        if function(*(ctypes.c_void_p(a.ctypes.data) for a in (*arrays, *made))):
-            raise ExportMismatch("the file refuses a whole number of its input, which stands for no row of a table")
+    for arrays, made in _laid_out(said, inputs):
+        _call(function, map(_address, (*arrays, *made)))
         for row, (_, dtype, _, _), array in zip(results, given, made, strict=True):
             row.append(array.astype(TORCH[dtype]))
     return [
         row[0] if axis is None else np.concatenate(row, axis) for row, (*_, axis) in zip(results, given, strict=True)
     ]
+
+
+def _laid_out(said: Any, inputs: Sequence[Array]) -> Iterator[tuple[list[Array], list[Array]]]:
+    """The arrays of each sample: those that it takes, and those that it fills. Raises ExportMismatch."""
+    taken, arrays = said["inputs"], [np.asarray(x) for x in inputs]
+    counts = {x.shape[axis] for x, (*_, axis) in zip(arrays, taken, strict=True) if axis is not None}
+    for sample in range(max(counts, default=1)):
+        made = [np.empty(shape, KINDS[dtype]) for _, dtype, shape, _ in said["outputs"]]
+        yield [_sample(x, each, sample) for x, each in zip(arrays, taken, strict=True)], made
+
+
+def _address(array: Array) -> ctypes.c_void_p:
+    """Where an array stands."""
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+def _call(function: Any, addresses: Iterable[ctypes.c_void_p]) -> None:
+    """Run one sample. Raises ExportMismatch for what the file refuses."""
+    if function(*addresses):
+        raise ExportMismatch("the file refuses a whole number of its input, which stands for no row of a table")
 
 
 def _sample(x: Array, described: Any, at: int) -> Array:

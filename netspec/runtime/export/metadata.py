@@ -21,7 +21,7 @@ def metadata(version: str, name: str, text: str, learnt: Mapping[str, Any]) -> d
     to measure it, and stand under `netspec.measures`.
     """
     known = {"netspec.version": version, "netspec.name": name, "netspec.spec": text}
-    taught = {key: value for key, value in learnt.items() if key not in INSIDE and value and any(value)}
+    taught = {key: value for key, value in learnt.items() if key not in INSIDE and value}
     measures = {key: learnt[key] for key in ("scale", "weights") if learnt.get(key)}
     taught |= {"measures": measures} if measures else {}
     words = {f"netspec.{key}": json_text(value) for key, value in taught.items()}

@@ -31,4 +31,7 @@ OWN: Final = (
 
 def no_run(folder: str | Path) -> UsageError:
     """What is said of a folder in which no run has begun."""
+    if Path(folder).is_file():
+        taken = "Of exported files, predict, eval, generate and bench take those that end in .onnx."
+        return UsageError(f"{folder} is a file, not a run's folder. {taken}")
     return UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
