@@ -55,6 +55,21 @@ LATER: Final = (
     "test_a_size_that_torch_fixes_is_named",
     "test_each_output_whose_loss_knows_probabilities_gives_them[traced]",
     "test_an_example_runs[distillation]",
+    "test_a_residual_network_loses_little",
+    "test_a_width_that_blocks_hand_on_through_conditions_is_known_behind_many_of_them",
+    "test_another_version_says_and_prints_the_same[3.12]",
+    *(
+        f"test_twice_as_much_is_twice_the_work_of_each_reader[export-{kind}]"
+        for kind in (
+            "names",
+            "levels",
+            "members of one list",
+            "rounds",
+            "aliases of aliases",
+            "ties in a chain",
+            "outputs",
+        )
+    ),
 )
 """Tests that take long, of what other tests hold in the small."""
 

@@ -1,4 +1,9 @@
-"""What a network has to be to continue a text, seen from its spec: where tokens go in, and their scores come out."""
+"""What a network has to be to continue a text, seen from its spec: where tokens go in, and their scores come out.
+
+It takes whole numbers along one open axis, the text, and gives for each of them the scores of the next, as many as
+there are tokens. How long a text may be follows from its tables of positions, which have a row for each place, and
+from the length that its input declares; where there is neither, it is read as far back as it goes.
+"""
 
 from __future__ import annotations
 

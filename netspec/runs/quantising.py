@@ -1,4 +1,9 @@
-"""Export in int8: calibrated on training data, and kept only where validation says that it costs little."""
+"""Export in int8: calibrated on training data, and kept only where validation says that it costs little.
+
+Scales of the activations are those of the smallest and the largest number that calibration meets; weights have a scale
+for each output channel. What that costs is measured on the validation data, by the accuracy where the loss tells
+classes apart, and a file that costs more than `max_drop` is refused, with the layers that alone cost most.
+"""
 
 from __future__ import annotations
 

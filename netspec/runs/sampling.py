@@ -1,4 +1,9 @@
-"""Choosing tokens one after the other: from the scores of the next one to a text that goes on."""
+"""Choosing tokens one after the other: from the scores of the next one to a text that goes on.
+
+Top-k keeps the likeliest tokens (Fan, Lewis and Dauphin 2018), top-p the fewest of them that have a probability
+together (Holtzman et al. 2020); the temperature divides the scores before either. One number is drawn a token, from
+numpy's generator, so that a seed gives the same text in torch and in ONNX Runtime wherever their scores agree.
+"""
 
 from __future__ import annotations
 

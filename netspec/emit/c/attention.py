@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from netspec.emit.c.activations import ACTIVATIONS, gelu
 from netspec.emit.c.code import number
 from netspec.emit.c.elements import copied, elementwise, picked
 from netspec.emit.c.parts import Made, Results, Wires
@@ -149,8 +150,6 @@ def _layer(w: Writer, op: Any, x: Wire, path: str, masks: Sequence[Wire], activa
 
 def _encoding(w: Writer, op: Any, x: Wires, paths: list[str]) -> Made:
     """The layers of an encoder at these paths, and the norm behind them."""
-    from netspec.emit.c.layers import ACTIVATIONS, gelu
-
     activation = gelu("none") if op.activation == "gelu" else str(ACTIVATIONS["ReLU"])
     found = _sequence(x[0], op.batch_first)
     size = found.shape[0] if op.is_causal else None

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from netspec.emit.c.activations import ACTIVATIONS, sigmoid
 from netspec.emit.c.attention import encoder, encoder_layer, multihead
 from netspec.emit.c.code import number
 from netspec.emit.c.elements import copied, elementwise, mirrored, padded
@@ -32,73 +33,6 @@ def each(expression: str | Callable[[Any], str]) -> Rule:
         return elementwise(w, type(op).__name__.lower(), x, text)
 
     return write
-
-
-def sigmoid(v: str) -> str:
-    """1 / (1 + exp(-v))."""
-    return f"1.0f / (1.0f + expf(-{v}))"
-
-
-SOFTPLUS: Final = "(v > 0.0f ? v : 0.0f) + log1pf(expf(-fabsf(v)))"
-TANH_GELU: Final = f"0.5f * v * (1.0f + tanhf({number((2 / np.pi) ** 0.5)} * (v + 0.044715f * v * v * v)))"
-ERF_GELU: Final = f"0.5f * v * (1.0f + erff(v * {number(0.5**0.5)}))"
-
-
-def gelu(approximate: str) -> str:
-    """x times the probability that a standard normal number is below it, or the approximation of that by tanh."""
-    return ERF_GELU if approximate == "none" else TANH_GELU
-
-
-def clipped(low: float, high: float) -> str:
-    """A number between two bounds; nan stays nan."""
-    return f"v < {number(low)} ? {number(low)} : v > {number(high)} ? {number(high)} : v"
-
-
-def _elu(op: Any) -> str:
-    return f"v > 0.0f ? v : {number(op.alpha)} * expm1f(v)"
-
-
-def _celu(op: Any) -> str:
-    return f"v > 0.0f ? v : {number(op.alpha)} * expm1f(v / {number(op.alpha)})"
-
-
-def _softplus(op: Any) -> str:
-    beta = number(op.beta)
-    soft = SOFTPLUS.replace("fabsf(v)", f"fabsf(v * {beta})").replace("? v :", f"? v * {beta} :")
-    return f"v * {beta} > {number(op.threshold)} ? v : ({soft}) / {beta}"
-
-
-def _leaky(slope: float) -> str:
-    return f"v < 0.0f ? v * {number(slope)} : v"
-
-
-ACTIVATIONS: Final[dict[str, str | Callable[[Any], str]]] = {
-    "ReLU": "v < 0.0f ? 0.0f : v",
-    "ReLU6": clipped(0.0, 6.0),
-    "LeakyReLU": lambda op: _leaky(op.negative_slope),
-    "RReLU": lambda op: _leaky((op.lower + op.upper) / 2),
-    "ELU": _elu,
-    "CELU": _celu,
-    "SELU": "1.0507009873554805f * (v > 0.0f ? v : 1.6732632423543772f * expm1f(v))",
-    "GELU": lambda op: gelu(op.approximate),
-    "SiLU": "v / (1.0f + expf(-v))",
-    "Mish": f"v * tanhf({SOFTPLUS})",
-    "Hardswish": f"v * ({clipped(0.0, 6.0).replace('v', '(v + 3.0f)')}) / 6.0f",
-    "Sigmoid": sigmoid("v"),
-    "LogSigmoid": "(v < 0.0f ? v : 0.0f) - log1pf(expf(-fabsf(v)))",
-    "Hardsigmoid": f"({clipped(0.0, 6.0).replace('v', '(v + 3.0f)')}) / 6.0f",
-    "Tanh": "tanhf(v)",
-    "Hardtanh": lambda op: clipped(op.min_val, op.max_val),
-    "Tanhshrink": "v - tanhf(v)",
-    "Softplus": _softplus,
-    "Softsign": "v / (1.0f + fabsf(v))",
-    "Softshrink": lambda op: (
-        f"v > {number(op.lambd)} ? v - {number(op.lambd)} : v < {number(-op.lambd)} ? v + {number(op.lambd)} : v * 0.0f"
-    ),
-    "Hardshrink": lambda op: f"v >= {number(-op.lambd)} && v <= {number(op.lambd)} ? 0.0f : v",
-    "Threshold": lambda op: f"v <= {number(op.threshold)} ? {number(op.value)} : v",
-}
-"""Each activation of one number as an expression."""
 
 
 def _prelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from netspec.emit.c.activations import sigmoid
 from netspec.emit.c.attention import causal, sdpa
 from netspec.emit.c.code import number
 from netspec.emit.c.elements import copied, elementwise, joined, picked
-from netspec.emit.c.layers import sigmoid
 from netspec.emit.c.parts import Made, Results, Rule, Wires, at_the_end, fixed, reshaped, resized, same
 from netspec.emit.c.products import multiplied
 from netspec.emit.c.rows import LARGER, SMALLER, mean, normalised, place, reduced, rows_of
@@ -111,6 +111,7 @@ def _clamp(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def _bound(value: Any, dtype: Dtype) -> str:
+    """A bound of clamp in the dtype of what is clamped."""
     return _literal(float(value) if dtype == "float32" else int(value))
 
 
@@ -193,6 +194,7 @@ def _at(op: Any, places: Array, start: Any, stop: Any, step: int = 1) -> Array:
 
 
 def _narrowed(op: Any, places: Array) -> Array:
+    """The places of a stretch of an axis, counted from its end where it starts below 0."""
     start = fixed(op.start)
     start = start + places.shape[op.dim] if start < 0 else start
     return _at(op, places, start, start + fixed(op.length))

@@ -1,4 +1,10 @@
-"""Recurrent layers: a product for all steps at once, and then a loop over the steps."""
+"""Recurrent layers: a product for all steps at once, and then a loop over the steps.
+
+What the input gives to the gates does not wait for the state, so it is one linear map over all steps before the loop;
+inside it is only the product of the state. Gates stand in torch's order: enter, forget, fresh, leave of an LSTM;
+reset, update, fresh of a GRU, whose reset gate comes behind the product of the state, as in cuDNN. A layer in both
+directions is two loops, and of several layers each runs over all steps before the next.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What takes many numbers together: reductions, softmaxes, norms, rows of tables."""
+"""What takes many numbers together: reductions, softmaxes, norms, rows of tables.
+
+Sums are taken in the order of the axes, in float32, as a plain loop has them; the proof says whether that is near
+enough to torch, which adds in blocks. A softmax takes the largest number away before any exponential, so that none
+overflows, and a norm takes the mean before the variance, which loses fewer digits than the mean of squares would.
+"""
 
 from __future__ import annotations
 

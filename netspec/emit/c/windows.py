@@ -1,4 +1,10 @@
-"""Pools: one number for each window of a map."""
+"""Pools: one number for each window of a map.
+
+Bounds of a window are cut to the map before the loops over it, so padding costs nothing and is never read. Means
+divide by the whole window, by what of it lies on the map, or by a number that is given, as `count_include_pad` and
+`divisor_override` say. Adaptive pools have windows of unlike sizes, from floor(i * in / out) to ceil((i + 1) * in /
+out).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What is done to samples on their way to the network, as nodes: a rule for each transform that has a form."""
+"""What is done to samples on their way to the network, as nodes: a rule for each transform that has a form.
+
+They stand before the network in the order of the spec, with what was learnt of the training data as constants, and
+compute what training computed: a file is held against torch from the raw samples on. Resizing is a product with a
+matrix for each axis, for ONNX's own operator weighs the points at edges otherwise.
+"""
 
 from __future__ import annotations
 

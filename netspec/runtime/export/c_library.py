@@ -1,4 +1,8 @@
-"""A C file as a program: compiled into a library by whatever compiler is here, and run on tensors sample by sample."""
+"""A C file as a program: compiled into a library by whatever compiler is here, and run on tensors sample by sample.
+
+The interface is read from the file itself, from the comment at its end, and held against the arrays before any call: C
+checks nothing. The library lies in a folder of its own, which is gone once it is loaded. $CC names another compiler.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Where arrays lie: as close together as their lives allow."""
+"""Where arrays lie: as close together as their lives allow.
+
+An array lives from the call that makes it to the last that reads it, and two whose lives meet never share a place. The
+largest is placed first, each at the lowest place that is free for as long as it lives: a first fit by size, which is
+near the optimum for networks that narrow (Pisarchyk and Lee 2020, "Efficient memory management for deep neural net
+inference"). All is known before anything runs, so the program needs no allocator, and its memory is told in the header.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +32,11 @@ class Arena:
 
 
 def overwrite(calls: Sequence[Call]) -> None:
-    """Let functions that can write where they have read do so, where nothing reads that afterwards."""
+    """Let functions that can write where they have read do so, where nothing reads that afterwards.
+
+    Such are activations and sums: place by place they read a number before they write one. What lies within another
+    array then lives as long as that does.
+    """
     last = {wire.storage: at for at, call in enumerate(calls) for wire in call.inputs}
     for at, call in enumerate(calls):
         result, *more = (wire.storage for wire in call.outputs)

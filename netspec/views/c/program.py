@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from netspec.emit.c.activations import sigmoid
 from netspec.emit.c.code import TYPES, Code, array, comment, identifier
 from netspec.emit.c.elements import elementwise
-from netspec.emit.c.layers import sigmoid
 from netspec.emit.c.rows import softmax
 from netspec.emit.c.writer import NUMPY, Array, Call, Names, Unwritable, Wire
 from netspec.graph.model import Graph, Step, Value

@@ -1,4 +1,10 @@
-"""Values of places alone, made for the new tokens only: of which part of its inputs a part of a result is made."""
+"""Values of places alone, made for the new tokens only: of which part of its inputs a part of a result is made.
+
+Positions, angles of rotary embeddings and masks depend on where a token stands, and on no text. A network over whole
+texts makes them for all places; one that goes on needs those of the new tokens alone. So each operation on the way to
+such a value is asked which part of its inputs makes a part of its result, back to a count of places that begins later.
+What is not in the table is made whole, and cut at its end.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""How each operation goes on from what was read before, by its class; what is missing here may mix places."""
+"""How each operation goes on from what was read before, by its class; what is missing here may mix places.
+
+What works on each token by itself goes on as it is. Causal attention keeps the keys and values of the tokens before,
+and only the new tokens ask; a recurrent layer keeps its last state; a causal convolution keeps as many tokens as its
+window reaches back. An operation along the text that none of this describes is refused by its name, and the text is
+then read anew for each token. Nothing is taken on trust: the network with the memory is tried beside the whole one.
+"""
 
 from __future__ import annotations
 
