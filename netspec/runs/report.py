@@ -75,6 +75,9 @@ class Reporting:
     def close(self) -> None:
         """The run has ended, one way or another."""
         self.under.close()
+
+    def broken_off(self) -> None:
+        """Write what was measured before a run was stopped, or failed."""
         if self.late:
             self.write(ended=False)
 

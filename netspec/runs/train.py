@@ -102,7 +102,12 @@ def train(
         about: dict[str, Any] = {"meaning": same, "frozen": frozen, "outputs": tuple(spec.graph.trained_outputs)}
         about |= {"networks": networks, "progress": reporting or shown}
         with pointing_into(spec.document.source):
-            history = run_training(module, section, data, run, resume=going_on, world=world, **about)
+            try:
+                history = run_training(module, section, data, run, resume=going_on, world=world, **about)
+            except BaseException:
+                if reporting is not None:
+                    reporting.broken_off()
+                raise
         if folder and world.main:
             prove(spec, data, folder)
         if reporting is not None:
