@@ -48,6 +48,19 @@ class Exporter(Entry):
         """Whether more than the network is in the file, which is then written from the graph or not at all."""
         return False
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether a file rounds what it computes, by scales that are found on the training data.
+
+        Such a file is compared with the network as it rounds, and what that costs is measured on validation data.
+        """
+        return False
+
+    @property
+    def remembers(self) -> bool:
+        """Whether a file of a language model takes and gives what it has read, and reads new tokens alone."""
+        return False
+
     def judged(self) -> Self:
         """The same with tolerances that fit what it computes in, where none were given."""
         return self

@@ -88,9 +88,9 @@ def write(
     proven, and says what that costs. Raises as `export_run` does.
     """
     exporter = need_exporter(spec, path)
-    if getattr(exporter, "dtype", "") == "int8" and finish is None:
+    if exporter.calibrated and finish is None:
         raise NeedsTorch("int8 is calibrated on the training data")
-    if getattr(exporter, "cache", False):
+    if exporter.remembers:
         raise NeedsTorch("a network with a memory is compared with the one without")
     ahead, left = ahead_of(spec, exporter, learnt)
     ends = ends_of(spec, exporter, learnt)

@@ -69,7 +69,7 @@ def export(
     that agrees.
     """
     exporter, training = need_exporter(spec, path), spec.experiment.train
-    if getattr(exporter, "cache", False):
+    if exporter.remembers:
         return _with_memory(spec, module, path, exporter, learnt or {}, proven)
     data, gone = _data(spec, exporter, allow_outside, learnt, doubt)
     learnt = data.learnt if data else {}
@@ -111,7 +111,7 @@ def _data(
     try:
         return data_of(spec, allow_outside, learnt, hold=False, doubt=doubt), ""
     except MissingData as missing:
-        rounds = getattr(exporter, "dtype", "") == "int8"
+        rounds = exporter.calibrated
         if learnt is not None or exporter.whole or rounds or section.aim.scale_target is not None:
             raise
         return None, f"compared on made-up samples alone, because the data is not there: {missing}"
@@ -148,7 +148,7 @@ def _whole(spec: Spec, module: nn.Module, path: Path, data: Data | None, *, prov
     proof = proof_now(spec, still, data, weights, most=WORK) if proven else None
     compared = f"torch {torch.__version__}" if proven else ""
     finish: Callable[[Exporter, Emission, Path], str] | None = None
-    if getattr(need_exporter(spec, path), "dtype", "") == "int8":
+    if need_exporter(spec, path).calibrated:
         from netspec.runs.quantising import quantise
 
         finish = partial(quantise, spec, data)

@@ -81,12 +81,6 @@ class Reporting:
         if self.late:
             self.write(ended=False)
 
-    @property
-    def weights(self) -> Path:
-        """The file of the best weights, or of the last ones."""
-        best = self.folder / "best.safetensors"
-        return best if kind(best) else self.folder / "last.safetensors"
-
     def end(self, look: Callable[[float], Mapping[str, Any]], took: float) -> None:
         """Write the last page of a run that `took` so many seconds, with what a `look` at the data finds."""
         try:

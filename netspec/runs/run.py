@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from netspec.errors import DataError, UsageError
-from netspec.files import kind, shown
+from netspec.files import shown
 from netspec.paths import real
 from netspec.plugins.loading import need
 from netspec.runs.learnt import learnt_in
 from netspec.runtime.store.notes import need_plain
 from netspec.runtime.store.origin import where_from
-from netspec.runtime.store.own import EXPORTED, OWN, no_run
+from netspec.runtime.store.own import EXPORTED, OWN, best_weights, no_run
 from netspec.spec import Spec
 from netspec.words import command
 
@@ -71,8 +71,7 @@ class Run:
     @property
     def weights(self) -> Path:
         """The file of the run's best weights, or of its last ones."""
-        best = self.folder / "best.safetensors"
-        return best if kind(best) else self.folder / "last.safetensors"
+        return best_weights(self.folder)
 
     @property
     def learnt(self) -> dict[str, Any]:

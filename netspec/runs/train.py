@@ -29,6 +29,7 @@ from netspec.runtime.device.process_group import World, joined
 from netspec.runtime.network.base import save_own
 from netspec.runtime.network.build import build
 from netspec.runtime.store.origin import ORIGIN, origin_note
+from netspec.runtime.store.own import best_weights
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import History
 from netspec.runtime.train.loss import Objective
@@ -110,8 +111,8 @@ def train(
                 raise
         if folder and world.main:
             prove(spec, data, folder)
-        if reporting is not None:
-            reporting.end(partial(_look, spec, section, data, reporting.weights), history.seconds)
+        if folder and reporting is not None:
+            reporting.end(partial(_look, spec, section, data, best_weights(folder)), history.seconds)
     return Trained(module.eval(), history, folder)
 
 

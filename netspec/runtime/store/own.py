@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Final
 
 from netspec.errors import UsageError
+from netspec.files import kind
 from netspec.vocabulary import EXPORTERS
+from netspec.weights.stored import BEST
 
 PROOF: Final = "proof.safetensors"
 """What torch computes with the best weights for a few samples."""
@@ -35,3 +37,12 @@ def no_run(folder: str | Path) -> UsageError:
         taken = "Of exported files, predict, eval, generate and bench take those that end in .onnx."
         return UsageError(f"{folder} is a file, not a run's folder. {taken}")
     return UsageError(f"{folder} is not a run's folder: it has no spec.yaml")
+
+
+def best_weights(folder: Path) -> Path:
+    """The file of a run's best weights, or where nothing was measured yet that of its last ones.
+
+    It need not be there: a run that was stopped before its first checkpoint has neither.
+    """
+    best, last = (folder / name for name in BEST)
+    return best if kind(best) else last

@@ -39,6 +39,10 @@ class C(Exporter):
     )
     max_drop = Float("how much of a metric of the validation data int8 may cost: 0.005 is half a point", 0.005, ge=0)
 
+    @property
+    def calibrated(self) -> bool:
+        return self.dtype == "int8"
+
     def write(self, subject: Subject, file: Path) -> Written:
         from netspec.runtime.export.emitting import emission_of
 
@@ -50,7 +54,7 @@ class C(Exporter):
         return write(subject, of, file, self.max_drop)
 
     def emit(self, of: Emission, file: Path) -> Written:
-        if self.dtype == "int8":
+        if self.calibrated:
             raise NeedsTorch("int8 is measured with torch's network")
         from netspec.runtime.export.c_file import write
 

@@ -51,16 +51,23 @@ class ONNX(Exporter):
     dtype = Choice("what it computes in; int8 is calibrated on the training data", DTYPES, "float32")
     max_drop = Float("what int8 may cost of the accuracy on the validation data, as a part of 1", 0.005, ge=0, le=1)
     keep_io = Bool("whether a file in float16 takes and gives float32", True)
+    cache = Bool("give the network of a language model a memory of the tokens before, as inputs and outputs", False)
 
     @property
     def whole(self) -> bool:
         return self.preprocess or self.input == "uint8" or self.output == "labels" or self.dtype != "float32"
 
+    @property
+    def calibrated(self) -> bool:
+        return self.dtype == "int8"
+
+    @property
+    def remembers(self) -> bool:
+        return self.cache
+
     def judged(self) -> Self:
         wide = self.dtype == "float16" and "rtol" not in self.given
         return self.replace(rtol=HALF) if wide else self
-
-    cache = Bool("give the network of a language model a memory of the tokens before, as inputs and outputs", False)
 
     def write(self, subject: Subject, file: Path) -> Written:
         from netspec.runtime.export.onnx_file import write
