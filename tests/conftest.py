@@ -10,11 +10,16 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from netspec.plugins import loading, registering
+from netspec.python import reserved
 
 LONG: Final = (
     *("test_benchmarks.py", "test_campaigns.py", "test_many.py", "test_many_command.py"),
@@ -87,6 +92,19 @@ settings.register_profile(
     "netspec", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 settings.load_profile("netspec")
+
+
+@pytest.fixture(autouse=True)
+def without_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test begins and ends without plugins: a run that is trained later would be noted as begun with them."""
+    for catalogue in registering.CATALOGUES.values():
+        monkeypatch.setattr(catalogue, "_added", {})
+    monkeypatch.setattr(loading, "_loaded", {})
+    words = set(reserved.RESERVED)
+    yield
+    reserved.RESERVED.intersection_update(words)
+    for name in loading.loaded():
+        sys.modules.pop(Path(name).stem, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -13,7 +13,6 @@ from netspec.views.reference.markdown import words
 from netspec.views.reference.pages import pages
 from tests.architectures import PAGE, page
 from tests.guides import play
-from tests.test_plugins import forgotten as forgotten  # plugins of a page are known to it alone
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -15,29 +14,13 @@ import torch
 import netspec
 from netspec import plugins
 from netspec.errors import UsageError
-from netspec.plugins import loading, registering
-from netspec.python import reserved
+from netspec.plugins import loading
 from netspec.python.allowlist import Closed, Disallowed, check
 from tests.cli.test_commands import run
 
 ROOT = Path(__file__).parent.parent
 GATES = ROOT / "examples" / "plugins" / "gates.py"
 GATED = ROOT / "examples" / "plugins" / "gated.yaml"
-
-
-@pytest.fixture(autouse=True)
-def forgotten(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every test begins and ends without plugins."""
-    for catalogue in registering.CATALOGUES.values():
-        monkeypatch.setattr(catalogue, "_added", {})
-    monkeypatch.setattr(loading, "_loaded", {})
-    words, modules = set(reserved.RESERVED), set(sys.modules)
-    yield
-    reserved.RESERVED.intersection_update(words)
-    for name in set(sys.modules) - modules:
-        path = getattr(sys.modules[name], "__file__", None)
-        if path and Path(path).stem == name and "site-packages" not in path:
-            del sys.modules[name]
 
 
 def written(folder: Path, name: str, text: str) -> Path:
