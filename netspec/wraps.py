@@ -62,13 +62,28 @@ class WeightNorm(Wrap):
 
     example, words = "weight_norm", ("weight_norm",)
 
+    dim = Int("the axis of the weight of which each place has a length of its own", 0, ge=0)
+
+    @property
+    def told(self) -> str:
+        return f"{self.word} dim={self.dim}" if self.dim else self.word
+
     def parts(self, weight: tuple[int, ...]) -> Shapes:
         return {
-            "parametrizations.weight.original0": _lengths(weight),
+            "parametrizations.weight.original0": self.lengths(weight),
             "parametrizations.weight.original1": weight,
         }
 
+    def lengths(self, weight: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the lengths: as many axes as the weight has, of size 1 all but one."""
+        return tuple(size if axis == self.dim else 1 for axis, size in enumerate(weight))
+
     def refusal(self, op: Layer) -> tuple[str, str] | None:
+        axes = len(op.parameters()["weight"])
+        if self.dim >= axes:
+            return f"the weight of {type(op).called()} has {axes} axes, and none with the number {self.dim}", (
+                f"Axes count from 0, so the last one is dim={axes - 1}."
+            )
         return _no_zero_row(f"{self.word} divides by the length of each row", op)
 
 
@@ -78,7 +93,7 @@ class WeightNormHook(WeightNorm):
     example, words = "weight_norm_hook", ("weight_norm_hook",)
 
     def parts(self, weight: tuple[int, ...]) -> Shapes:
-        return {"weight_g": _lengths(weight), "weight_v": weight}
+        return {"weight_g": self.lengths(weight), "weight_v": weight}
 
 
 class SpectralNorm(Wrap):
@@ -197,7 +212,7 @@ class Lora(Wrap):
         return None
 
 
-OPTIONS: Final = frozenset(Lora.fields)
+OPTIONS: Final = frozenset((*Lora.fields, *WeightNorm.fields))
 """What may stand beside `wrap=` in a row, where the layer has no argument of that name itself."""
 ADAPTED: Final = ("Linear", "Conv1d", "Conv2d", "Conv3d", "Embedding", "MultiheadAttention")
 """The layers of torch that a change of low rank stands beside."""
@@ -226,11 +241,6 @@ def _pair(prefix: str, rank: int, weight: tuple[int, ...]) -> Shapes:
     """The two matrices whose product is of the shape of a weight; of a convolution the first has its window."""
     ones = (1,) * len(weight[2:])
     return {f"{prefix}A.weight": (rank, *weight[1:]), f"{prefix}B.weight": (weight[0], rank, *ones)}
-
-
-def _lengths(weight: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of the lengths of each output's weights."""
-    return (weight[0], *(1 for _ in weight[1:]))
 
 
 def _matrix(op: Layer) -> tuple[int, int]:

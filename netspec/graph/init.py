@@ -59,6 +59,8 @@ class Owner:
     """Small matrices beside its weight, which are filled where they are made and by no rule."""
     plan: Mapping[str, tuple[int, Initializer]] = field(default_factory=dict)
     """For each tensor that a rule fills, the number of that rule and what fills it."""
+    dim: int = 0
+    """The axis of a wrapped weight of which each place has a length."""
 
     def name_of(self, tensor: str) -> str:
         """A tensor's name in the network."""
@@ -253,6 +255,13 @@ def _owners(level: Level, prefix: str) -> Iterator[Owner]:
             if step.wrap is None or inner:
                 yield Owner(path, step.op, whole, beside=inner)
             else:
-                yield Owner(path, step.op, whole | shapes, step.wrap.word, frozenset(shapes.keys() - whole.keys()))
+                yield Owner(
+                    path,
+                    step.op,
+                    whole | shapes,
+                    step.wrap.word,
+                    frozenset(shapes.keys() - whole.keys()),
+                    dim=getattr(step.wrap, "dim", 0),
+                )
     if own:
         yield Owner(prefix.removesuffix("."), None, own)

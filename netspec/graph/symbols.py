@@ -278,6 +278,8 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spe
             return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
         case ast.Sub() if same(left, right):
             return ast.Constant(0)
+        case ast.FloorDiv() if (rest := _cancelled(left, right)) is not None:
+            return rest
         case ast.Sub() if a == 0:
             return combined(ast.Mult(), ast.Constant(-1), right)
         case ast.Sub() if (outer := _unbracketed(left, right)) is not None:
@@ -310,6 +312,19 @@ def _undivided(node: Node, factor: Node) -> Node | None:
     if (whole := number(factor)) and (part := number(node.right)) and whole % part == 0:
         return combined(ast.Mult(), ast.Constant(whole // part), node.left)
     return None
+
+
+def _cancelled(node: Node, factor: Node) -> Node | None:
+    """What is left of a product without one of its factors: `c` for `c * r` and `r`."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
+        return None
+    if same(node.right, factor):
+        return node.left
+    if same(node.left, factor):
+        return node.right
+    if (rest := _cancelled(node.left, factor)) is not None:
+        return combined(ast.Mult(), rest, node.right)
+    return None if (rest := _cancelled(node.right, factor)) is None else combined(ast.Mult(), node.left, rest)
 
 
 def _unbracketed(left: Node, right: Node) -> Node | None:
@@ -368,6 +383,9 @@ def _divided(node: Node, count: int) -> Node | None:
         return None if whole % count else ast.Constant(whole // count)
     if inner := _multiple(node):
         return None if inner[0] % count else combined(ast.Mult(), ast.Constant(inner[0] // count), inner[1])
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
+        whole = _divided(node.left, count)
+        return None if whole is None else combined(node.op, whole, node.right, is_exact(node))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
         left, right = _divided(node.left, count), _divided(node.right, count)
         return None if left is None or right is None else combined(node.op, left, right)

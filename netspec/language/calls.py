@@ -452,5 +452,7 @@ def _habit(name: str, cls: type[Entry]) -> str:
 
 def _too_many(cls: type[Entry], at: At, word: str) -> Problem:
     """The problem of a value for which no argument is left."""
-    names = ", ".join(cls.positional()) or "none"
-    return Problem("too-many", f"{word} takes no further value here", at, f"In order: {names}.")
+    ordered = cls.positional()
+    named = [f"{name}=" for name, field in cls.fields.items() if name not in ordered and field.axis is None]
+    hint = f"In order: {', '.join(ordered) or 'none'}." + (f" By name: {', '.join(named)}." if named else "")
+    return Problem("too-many", f"{word} takes no further value here", at, hint)

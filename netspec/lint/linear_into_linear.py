@@ -12,7 +12,8 @@ class LinearIntoLinear(Rule):
     """Between two linear layers stands something that is not linear.
 
     Without it the two compute no more than one could, since a product of matrices is a matrix; dropout, reshaping and
-    identity change nothing about that. An activation was forgotten, unless the narrow middle is meant.
+    identity change nothing about that. An activation was forgotten, unless the narrow middle is meant. What is between
+    them may be used by others too, as where it goes on beside an attention.
     """
 
     code = "linear-into-linear"
@@ -28,6 +29,8 @@ layers: [fc 4, dropout 0.1, fc 2]
             if step.op is None or not step.op.multiplies:
                 continue
             before = facts.flow.through(facts.flow.before(step))
-            if before is not None and before.op is not None and before.op.multiplies:
+            if before is None or before.op is None or not before.op.multiplies:
+                continue
+            if all(user.op and (user.op.multiplies or user.op.keeps_numbers) for user in facts.flow.users[before]):
                 text = f"{step.told} follows {before.told}, and together they compute no more than one linear layer"
                 yield self.problem(text, step.at, "Put an activation between them.")

@@ -54,10 +54,17 @@ def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
     Where a size is known only at run time, it is taken to reach at least as far as the slice does.
     """
     if isinstance(size, int) and isinstance(start, int) and not isinstance(stop, Dim):
-        return len(range(*slice(start, stop, step).indices(size)))
+        first, last = _within(size, start), size if stop is None else _within(size, stop)
+        return 0 if last <= first else last - first if step == 1 else -((first - last) // step)
     first = size + start if negative(start) else start
     last = size if stop is None else size + stop if negative(stop) else stop
     return -((first - last) // step)
+
+
+def _within(size: int, place: int) -> int:
+    """A place counted from the first one, and none beyond the ends."""
+    found = size + place if place < 0 else place
+    return 0 if found < 0 else min(found, size)
 
 
 def negative(place: Size) -> bool:

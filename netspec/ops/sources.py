@@ -108,7 +108,7 @@ class Arange(Source):
     step = Int("distance between two numbers", 1, ge=1, keyword=True)
 
     def shape(self, *inputs: Tensor) -> Tensor:
-        count: Size = -((self.start - self.end) // self.step)
+        count: Size = self.end - self.start if self.step == 1 else -((self.start - self.end) // self.step)
         return Tensor((need_some(count, f"counts from {self.start} to {self.end}, which is nothing", "end"),), "int64")
 
 

@@ -121,6 +121,20 @@ def test_letters_follow_the_axes_that_they_stand_for() -> None:
     assert "x.permute(0, 2, 3, 1)  # H x W x c" in source
 
 
+def test_the_sides_of_a_map_keep_their_order_where_axes_are_put_in_or_moved() -> None:
+    source = printed(
+        """
+        input: 3x8x8
+        blocks:
+          parted c: {y: conv $c k3 same, p: unflatten 1 2x-1}
+          last c: {y: linear $c, p: permute 0 3 1 2, z: conv $c k3 same, q: permute 0 2 3 1}
+        layers: [parted 8, sum 1, pool 2, parted 16, sum 1, permute 0 2 3 1, last 6, slice 1 0 2, slice 2 0 2, last 10]
+        """
+    )
+    assert "return x.unflatten(1, (2, -1))  # 2 x c//2 x H x W" in source
+    assert "x = x.permute(0, 3, 1, 2)  # c x H x W" in source
+
+
 def test_a_shape_that_only_some_uses_pass_on_is_not_claimed_for_all() -> None:
     source = printed(
         """

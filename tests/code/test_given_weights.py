@@ -13,6 +13,7 @@ from torch import nn
 import netspec
 from netspec.graph.wrapping import words
 from netspec.runtime.export.example_inputs import Examples
+from netspec.runtime.network.plain import weights_in
 from netspec.runtime.network.weights import save_weights
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
@@ -191,3 +192,26 @@ def test_a_mask_may_hold_infinities() -> None:
     spec.build({"mask": torch.full((4, 6), -float("inf"))})
     with pytest.raises(netspec.DataError, match=r"mask \(24 of 24\)"):
         spec.build({"mask": torch.full((4, 6), float("nan"))})
+
+
+@pytest.mark.parametrize("hook", ["", "_hook"])
+@pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
+def test_lengths_along_another_axis_are_those_of_torch(hook: str, tmp_path: Path) -> None:
+    spec = netspec.loads(
+        f"""
+        netspec: 1
+        input: 4x9
+        layers: {{a: conv 6 k4 p2 g2 wrap=weight_norm{hook} dim=2}}
+        init: {{conv: normal std=3}}
+        """
+    )
+    net = spec.build()
+    net(torch.zeros(1, 4, 9))  # the older function makes the weight then
+    lengths = net.a.weight_g if hook else net.a.parametrizations.weight.original0
+    assert torch.allclose(lengths, torch.norm_except_dim(net.a.weight, dim=2))
+    with torch.no_grad():
+        lengths.mul_(2)
+    net(torch.zeros(1, 4, 9))
+    save_weights(net.state_dict(), tmp_path / "w.safetensors")
+    weights = weights_in(spec.graph, tmp_path / "w.safetensors")
+    assert torch.allclose(torch.from_numpy(weights["a.weight"]), net.a.weight, atol=1e-6)

@@ -135,3 +135,27 @@ def test_computed_params_and_entries_of_lists_are_said_over_what_is_given() -> N
     assert said(steps["a"].op.out_features) == "$w[0] * 2"  # type: ignore[union-attr]
     assert said(steps["b.1"].op.out_features) == "$w[#1:1]"  # type: ignore[union-attr]
     assert said(steps["b.1"].op.in_features) == "$w[#1:0]"  # type: ignore[union-attr]
+
+
+def test_what_is_multiplied_and_divided_again_is_what_it_was() -> None:
+    steps = traced(
+        """
+        input: 8x6x6
+        params: {d: 12, heads: 2, kept: 4}
+        blocks:
+          parted c radix=2: [conv $(c * radix) k1 g$radix, unflatten 1 $(radix)x-1, sum 1]
+          heads: [flatten 2, transpose 1 2, linear $(3 * d), unflatten -1 $(heads)x-1, chunk 3 -1, flatten 2]
+        layers:
+          a: parted 8
+          b: heads
+          kept: slice -1 0 $kept
+          last: slice(b) 2 $(d - 2)
+          places: arange $(kept + 1) start=1
+        outputs: [last, places]
+        """
+    )
+    assert said(steps["a.2"].value.tensor.shape[1]) == "c"
+    assert said(steps["b.5"].value.tensor.shape[-1]) == "$d"
+    assert said(steps["kept"].value.tensor.shape[-1]) == "$kept"
+    assert said(steps["last"].value.tensor.shape[-1]) == "2"
+    assert said(steps["places"].value.tensor.shape[0]) == "$kept"

@@ -69,6 +69,15 @@ def test_other_wraps_are_said_by_pattern_too() -> None:
     assert not graph.weights.freeze
 
 
+def test_lengths_may_differ_along_another_axis_of_the_weight() -> None:
+    long = "{Conv1d: {out_channels: 6, kernel_size: 4, wrap: weight_norm, dim: 1}}"
+    layers = f"{{a: conv 6 k4 g2 wrap=weight_norm dim=2, b: {long}}}"
+    shapes = loads(f"netspec: 1\ninput: 4x16\nlayers: {layers}\n").graph.parameters()
+    assert shapes["a.parametrizations.weight.original0"] == (1, 1, 4)
+    assert shapes["a.parametrizations.weight.original1"] == (6, 2, 4)
+    assert shapes["b.parametrizations.weight.original0"] == (1, 6, 1)
+
+
 def test_all_else_is_frozen_but_what_is_named() -> None:
     spec = loads(LAYERS + "wrap: {attn: lora rank=2}\nweights: {train: [head.2], freeze: [head.2.bias]}\n")
     own = {name for name in spec.graph.parameters() if "lora" in name}
@@ -121,6 +130,9 @@ def test_a_line_that_cannot_hold_is_refused(more: str, message: str, hint: str) 
         ("linear 4 rank=2", "linear has no argument 'rank'"),
         ("relu wrap=lora", "only an operation with a weight can be wrapped"),
         ("linear 4 wrap=lora dropout=1", "dropout is 1"),
+        ("conv 4 k3 wrap=weight_norm dim=4", "has 4 axes, and none with the number 4"),
+        ("conv 4 k3 wrap=spectral_norm dim=1", "spectral_norm has no argument 'dim'"),
+        ("conv 4 k3 dim=1", "conv has no argument 'dim'"),
     ],
 )
 def test_a_call_that_cannot_have_it_is_refused(layers: str, message: str) -> None:

@@ -59,6 +59,9 @@ TRAIN = "data: digits\ntrain: {loss: LOSS, optimizer: adam}\n"
 FINE = {
     "linear-into-linear": "input: 8\nlayers: [fc 4, relu, fc 2]\n",
     "linear-into-linear merged": "input: 8\nlayers: {a: fc 4, b: fc(in) 4, c: add(a b), d: fc 2}\n",
+    "linear-into-linear beside": (
+        "input: 5x8\nlayers: {a: linear 8, q: linear 8, y: sdpa(q q q) heads=2, o: linear 8, out: add(a o)}\n"
+    ),
     "bias-before-norm": "input: 3x8x8\nlayers: [conv 4 k3 nobias, bn]\n",
     "bias-before-norm shared": "input: 3x8x8\nlayers: {a: conv 4 k3, b: bn, c: add(b a)}\n",
     "bias-before-norm last axis": "input: 5x8\nlayers: [linear 8, batchnorm1d]\n",

@@ -24,7 +24,8 @@ ADAPTERS: Final = {f"nn.{name}": f"Lora{name}" for name in ADAPTED}
 def wrapped(wrap: Wrap, made: ast.Call) -> ast.Call:
     """The call that makes a module, with what wraps it: `nn.utils.parametrizations.weight_norm(nn.Linear(8, 4))`."""
     if not wrap.beside:
-        return call(WRAPPING[type(wrap).__name__], made)
+        given = [keyword(name, valued(value)) for name, value in wrap.given.items()]
+        return call(WRAPPING[type(wrap).__name__], made, *given)
     options = [keyword(name, valued(value)) for name, value in wrap.given.items() if name not in ("rank", "alpha")]
     needed = [keyword(name, valued(getattr(wrap, name))) for name in ("rank", "alpha")]
     return ast.Call(named(ADAPTERS[ast.unparse(made.func)]), made.args, [*made.keywords, *needed, *options])

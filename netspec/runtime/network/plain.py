@@ -93,10 +93,10 @@ def _unwrapped(graph: Graph, own: Mapping[str, Array]) -> Iterator[tuple[str, Ar
 def _weight(step: Step, path: str, own: Mapping[str, Array]) -> Array:
     """What a wrap makes of its tensors in evaluation."""
     inner = f"{path}.parametrizations.weight"
-    if type(step.wrap) in (WeightNorm, WeightNormHook):
-        hook = type(step.wrap) is WeightNormHook
+    if isinstance(step.wrap, WeightNorm):
+        hook, kept = isinstance(step.wrap, WeightNormHook), step.wrap.dim
         length, way = (own[f"{path}.weight_{x}"] if hook else own[f"{inner}.original{i}"] for i, x in enumerate("gv"))
-        norm = np.sqrt(np.square(way, dtype=np.float64).sum(tuple(range(1, way.ndim)), keepdims=True))
+        norm = np.sqrt(np.square(way, dtype=np.float64).sum(tuple({*range(way.ndim)} - {kept}), keepdims=True))
         return np.asarray(way * (length / norm), way.dtype)
     assert step.wrap is not None
     raise NeedsTorch(f"{path} is wrapped in {step.wrap.word}")

@@ -25,6 +25,7 @@ from netspec.python.nodes import (
     call,
     is_not_none,
     item,
+    keyword,
     method,
     named,
     same,
@@ -326,7 +327,7 @@ def _plan(owner: Owner, module: ast.expr) -> Plan:
         if isinstance(initializer, Default):
             continue
         if tensor == "weight" and owner.wrap:
-            plan |= _wrapped(owner.wrap, initializer, module)
+            plan |= _wrapped(owner.wrap, owner.dim, initializer, module)
         else:
             plan[tensor] = _filled(initializer, reduce(attribute, tensor.split("."), module))
     return plan
@@ -337,11 +338,12 @@ def _filled(initializer: Initializer, tensor: ast.expr) -> ast.stmt:
     return ast.Expr(filled(initializer, tensor))
 
 
-def _wrapped(wrap: str, initializer: Initializer, module: ast.expr) -> Mapping[str, ast.stmt]:
+def _wrapped(wrap: str, dim: int, initializer: Initializer, module: ast.expr) -> Mapping[str, ast.stmt]:
     """What fills a wrapped weight: torch takes apart what is assigned to it. The older functions have no such way."""
     if wrap == "weight_norm_hook":
         direction, length = attribute(module, "weight_v"), attribute(module, "weight_g")
-        norm = call("torch.norm_except_dim", attribute(direction, "data"))
+        rest = [keyword("dim", valued(dim))] if dim else []
+        norm = call("torch.norm_except_dim", attribute(direction, "data"), *rest)
         return {
             "weight_v": _filled(initializer, direction),
             "weight_g": ast.Expr(method(attribute(length, "data"), "copy_", norm)),

@@ -82,9 +82,10 @@ class Shapes:
         (rank,) = ranks
         columns = [[ABSENT if t is None else t.shape[axis] for t in tensors] for axis in range(rank)]
         known = [self._size(column) for column in columns]
+        own = self._own([None if known[axis] else plain(column) for axis, column in enumerate(columns)])
         sizes: list[str] = []
         for axis, column in enumerate(columns):
-            sizes.append(known[axis] or self._by_letter(column, axis, sizes))
+            sizes.append(known[axis] or self._by_letter(column, own[axis], sizes))
         if sizes[:1] == ["B"]:
             known, sizes = known[1:], sizes[1:]
         says = vacuous or any(known) or any(size not in "CDHWLM" for size in sizes)
@@ -101,9 +102,26 @@ class Shapes:
             return said if len(said) <= _LONGEST and "+-" not in said else ""  # `h+-h%4`: a map that is padded
         return str(known.pop()) if len(known) == 1 and self.is_settled(column[:count]) else ""
 
-    def _by_letter(self, column: list[Any], axis: int, said: Sequence[str]) -> str:
-        """A size that differs, over that of an axis of the input: `H`, `H/2`, `H/s`, `4*C`; empty if none tells it."""
-        own = [known for known in self.letters if known[0] == self.axes[axis : axis + 1]]
+    def _own(self, columns: Sequence[list[Any] | None]) -> Sequence[str]:
+        """The letter that each axis of a value is likeliest called by, of which those with None are known otherwise.
+
+        A map that has all its sides still has them in their order, wherever they stand; else axes stay where they were.
+        """
+        sides = [(letter, plain(series)) for letter, series in self.letters if letter in "DHW"]
+        places = [at for at, column in enumerate(columns) if column and any(matches(column, s) for _, s in sides)]
+        if len(places) == len(sides) and all(
+            matches(columns[at] or [], s) for at, (_, s) in zip(places, sides, strict=True)
+        ):
+            ordered = dict(zip(places, (letter for letter, _ in sides), strict=True))
+            return [ordered.get(at, self.axes[at : at + 1]) for at in range(len(columns))]
+        return [self.axes[at : at + 1] for at in range(len(columns))]
+
+    def _by_letter(self, column: list[Any], at: str, said: Sequence[str]) -> str:
+        """A size that differs, over that of an axis of the input: `H`, `H/2`, `H/s`, `4*C`; empty if none tells it.
+
+        `at` is the letter that is tried first.
+        """
+        own = [known for known in self.letters if known[0] == at]
         sizes = plain(column)
         for letter, series in (*own, *self.letters):
             if letter not in said and matches(sizes, plain(series)):
