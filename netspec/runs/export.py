@@ -12,7 +12,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from netspec.errors import ExportFailed, MissingData
+from netspec.errors import ExportFailed, MissingData, UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.json_text import json_text
 from netspec.losses.base import Activation, Loss
@@ -109,7 +109,8 @@ def _data(
     if section is None:
         return None, ""
     try:
-        return data_of(spec, allow_outside, learnt, hold=False, doubt=doubt), ""
+        whole = exporter.whole and exporter.calibrated  # which may look at samples before anything is done to them
+        return data_of(spec, allow_outside, learnt, hold=False, ahead=not whole, doubt=doubt), ""
     except MissingData as missing:
         rounds = exporter.calibrated
         if learnt is not None or exporter.whole or rounds or section.aim.scale_target is not None:
@@ -168,6 +169,9 @@ def _with_memory(
 
     Raises UsageError for another network, and ExportFailed where a step cannot go on from what was read.
     """
+    if exporter.whole:
+        text = "cache: true gives a file that takes and gives numbers of tokens, and computes in float32"
+        raise UsageError(f"{text}. Leave out preprocess, input, dtype and output: labels, or leave out cache.")
     model = language_model(spec)
     try:
         own, network, found = with_memory(spec, folded(module), model.output)

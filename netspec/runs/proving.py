@@ -15,6 +15,7 @@ from netspec.dims import Size, substitute
 from netspec.files import saving, sha256
 from netspec.graph.model import Graph
 from netspec.ops.sources import Noise
+from netspec.runs.cells import cells_of
 from netspec.runs.formats import raw_forms
 from netspec.runs.validation import validation
 from netspec.runtime.data.split import Data
@@ -63,6 +64,9 @@ def proof_now(spec: Spec, network: nn.Module, data: Data | None, weights: str = 
         seen = tuple(x[:REAL].cpu() for x in next(validation(spec, data), ()))
         examples = Examples(spec.graph.inputs, seen)
         forms = tuple(raw_forms(data.learnt)) if data is not None and _has_raw(spec, data) else ()
+        if data is not None and spec.experiment.data is not None and forms:
+            for place, cells in cells_of(spec.experiment.data.source, data.learnt, in_bytes=False).items():
+                examples.pools[place] = cells.pool() if cells.tables else examples.pools[place]
         cases = tuple(_cases(spec, network.eval(), examples, seen, data, forms, most))
     about = {"torch": torch.__version__, "network": digest(spec.graph), "weights": weights}
     found = data.fingerprint() if data is not None else ""

@@ -7,20 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from netspec.emit.onnx.transforms import taken
 from netspec.emit.onnx.writer import Wire, Writer
 from netspec.errors import UsageError
 from netspec.runtime.export.emission import Ahead, Array, Emission
 from netspec.runtime.export.report import Written
-from netspec.views.onnx import emit, save
+from netspec.views.onnx import AHEAD, emit, save, scope
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
 
 Half = Literal["keep", "all"]
 """Whether inputs and outputs stay float32 where all else is float16."""
+
+NO_HALF: Final = ("LSTM", "GRU", "RNN", "Celu")
+"""Operators that ONNX Runtime has for float32 alone."""
 
 
 def write_emitted(of: Emission, opset: int, file: Path, half: Half | None = None) -> Written:
@@ -53,16 +56,23 @@ def _need_known(opset: int) -> None:
 
 def _taken(of: Ahead, w: Writer, x: Wire) -> str:
     """What the network takes of an input of the file."""
-    return taken(w, x, of.steps, of.peak)
+    return taken(w, x, of.steps, of.peak, of.cells, of.fills)
 
 
 def halved(model: ModelProto, keep: bool) -> ModelProto:
-    """A model that computes in float16, its inputs and outputs as they were where they are to `keep` that."""
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+    """A model that computes in float16, its inputs and outputs as they were where they are to `keep` that.
 
+    What is done to samples before the network stays in float32, for numbers that are to be normalised may be of any
+    size; and so does all of a step with an operator that has no other form.
+    """
+    from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
+
+    whole = {scope(node) for node in model.graph.node if node.op_type in NO_HALF}  # or the runtime ends the process
+    apart = [node.name for node in model.graph.node if scope(node) in {AHEAD, *whole}]
+    kept = {"op_block_list": [*DEFAULT_OP_BLOCK_LIST, *NO_HALF], "node_block_list": apart}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of weights that float16 rounds to 0 or cuts; the comparison judges them
-        found: ModelProto = convert_float_to_float16(model, keep_io_types=keep)
+        found: ModelProto = convert_float_to_float16(model, keep_io_types=keep, **kept)
     return found
 
 

@@ -5,7 +5,7 @@ Training leaves one beside the best weights. It says by checksums for which weig
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -27,7 +27,7 @@ from netspec.tensors import Tensor, show
 from netspec.views.meaning import meaning
 from netspec.weights.header import read_header
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 ABOUT: Final = "netspec.proof"
 """Under this name the metadata of the file say what its tensors are."""
 MAX_BYTES: Final = 4 * 2**20
@@ -92,7 +92,7 @@ class Proof:
     def differences(self, run: Run, of: Emission, atol: float, rtol: float) -> Iterator[Difference]:
         """What a file gives against what the network gave. Raises ExportMismatch where a shape is another."""
         for case in self.cases_for(of):
-            found = run([_as_taken(x, *pair) for x, pair in zip(self.inputs(case, of.graph), _ahead(of), strict=True)])
+            found = run(as_taken(self.inputs(case, of.graph), of))
             parts = [
                 of.ends.get(i, PLAIN).apart(case.what, _shaped(a, b, of.ends.get(i, PLAIN), case.what), b, atol, rtol)
                 for i, (a, b) in enumerate(zip(found, case.outputs, strict=True))
@@ -106,15 +106,10 @@ class Proof:
 PLAIN: Final = End()
 
 
-def _ahead(of: Emission) -> Iterator[tuple[str, int]]:
-    """The dtype that the file takes for each input, and the byte that is 1.0."""
-    for name, x in of.graph.inputs.items():
-        yield (str(of.ahead[name].tensor.dtype), of.ahead[name].peak) if name in of.ahead else (x.dtype, 1)
-
-
-def _as_taken(x: Array, dtype: str, peak: int) -> Array:
-    """An input as the file takes it: bytes as floats, where it takes floats."""
-    return x.astype(np.float32) / np.float32(peak) if x.dtype == np.uint8 and dtype == "float32" else x
+def as_taken(inputs: Sequence[Array], of: Emission) -> list[Array]:
+    """Samples as a file takes them: what the network takes, or where the file begins before that, what the data has."""
+    pairs = zip(of.graph.inputs, inputs, strict=True)
+    return [of.ahead[name].given(x) if name in of.ahead else x for name, x in pairs]
 
 
 def _shaped(found: Array, scores: Array, end: End, what: str) -> Array:

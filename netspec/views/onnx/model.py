@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from netspec.dims import Dim, names
+from netspec.emit.onnx.cells import ML
 from netspec.emit.onnx.layers import LAYERS
 from netspec.emit.onnx.operations import OPERATIONS
 from netspec.emit.onnx.writer import KINDS, Array, Unwritable, Wire, Writer
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 PRODUCER: Final = "netspec"
+AHEAD: Final = "(preprocess)"
+"""The scope of the nodes that make an input of what the file takes; no step is called so."""
 BATCH_NAME: Final = "batch"
 """What the dimension B is called in a file."""
+OTHERS: Final = {ML: 2}
+"""Versions of further domains of operators."""
 Behind = tuple[str, Sequence[Array | None], Mapping[str, Any]]
 """An operator that is put behind an output: its name, its operands, of which None is the output, its attributes."""
 Ahead = tuple[Tensor, Callable[[Writer, Wire], str]]
@@ -56,7 +61,7 @@ def emit(
     network = _Network(writer)
     network.held = {value: name for name, value in graph.root.inputs.items()}
     for name, (tensor, taken) in ahead.items():
-        with writer.at("preprocess"):
+        with writer.at(AHEAD):
             network.held[graph.root.inputs[name]] = taken(writer, Wire(name, tensor))
     network.level(graph.root, "")
     given = [value.actual for value in graph.results.values() if not graph.only_in_training(value)]
@@ -201,7 +206,8 @@ class _Network(Walk[str]):
             tensors,
             value_info=between,
         )
-        imports = [helper.make_opsetid("", w.opset)]
+        others = {node.domain for node in w.nodes} - {""}
+        imports = [helper.make_opsetid("", w.opset), *(helper.make_opsetid(name, OTHERS[name]) for name in others)]
         model = helper.make_model(
             body,
             producer_name=PRODUCER,
@@ -270,6 +276,11 @@ def _tensor(name: str, array: Array, whole: bool) -> TensorProto:
 def _encoded(texts: Array) -> list[bytes]:
     """Texts as ONNX has them."""
     return [str(text).encode() for text in texts.reshape(-1)]
+
+
+def scope(node: NodeProto) -> str:
+    """The path of the step that a node is of, or AHEAD."""
+    return str(node.name).rpartition("/")[0]
 
 
 def dimension_name(name: str) -> str:
