@@ -75,5 +75,5 @@ def _of_words(known: Mapping[str, Any]) -> Cells:
     """What is taken of a column of texts: its words in small letters, or its characters, filled up with nothing."""
     table = {token: UNKNOWN + 1 + i for i, token in enumerate(known["tokens"])}
     if known["tokenizer"] == "characters":
-        return Cells("int64", ({**table, "\0": PADDING},), UNKNOWN)
-    return Cells("string", ({**table, "": PADDING},), UNKNOWN)
+        return Cells("int64", ({**table, "\0": PADDING},), UNKNOWN, "\0")
+    return Cells("string", ({**table, "": PADDING},), UNKNOWN, "")

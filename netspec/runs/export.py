@@ -24,7 +24,7 @@ from netspec.runs.generate import with_memory
 from netspec.runs.language_model import language_model
 from netspec.runs.onnx_model import CACHE
 from netspec.runs.proving import proof_now
-from netspec.runs.validation import batches, validation
+from netspec.runs.validation import batches, part_of, validation
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.emission import Emission
@@ -84,6 +84,7 @@ def export(
         exporter,
         outputs=output_names(spec.graph),
         validation=validation(spec, data),
+        real=part_of(data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
         probabilities=FIRST if training is None else _ends(losses, list(spec.graph.outputs)),

@@ -92,6 +92,12 @@ def _left(model: OnnxModel) -> dict[int, End]:
     return {**likely, **{place: end for place, end in chosen.items() if end.chooses}}
 
 
+def chosen_in(model: OnnxModel) -> set[str]:
+    """The outputs of which a file gives the class that it has chosen, one of several, and no scores."""
+    names = list(model.spec.graph.outputs)
+    return {names[place] for place, end in _left(model).items() if end.chooses == "one"}
+
+
 def _said(end: End | None, x: Array, scores: Tensor) -> Array:
     """What a file says of samples, these first: probabilities where a loss knows some, the words of chosen classes.
 

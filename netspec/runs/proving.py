@@ -17,7 +17,7 @@ from netspec.graph.model import Graph
 from netspec.ops.sources import Noise
 from netspec.runs.cells import cells_of
 from netspec.runs.formats import raw_forms
-from netspec.runs.validation import validation
+from netspec.runs.validation import part_of, validation
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.example_inputs import Examples
 from netspec.runtime.export.made_up import Form, drawn
@@ -93,7 +93,7 @@ def _cases(
     planned = [Case(f"batch {batch}", (), (), batch, first, batch) for batch in BATCHES]
     planned += [Case(f"batch 2, {sized(sizes)}", (), (), 2, sizes, len(BATCHES)) for sizes in others]
     if seen:
-        planned.append(Case("validation data", (), tuple(x.numpy() for x in seen), len(seen[0]), first))
+        planned.append(Case(part_of(data), (), tuple(x.numpy() for x in seen), len(seen[0]), first))
     if raw:
         planned += [Case(f"batch {batch}", (), (), batch, first, batch, raw=True) for batch in BATCHES]
     work = room = 0

@@ -28,6 +28,7 @@ from netspec.runtime.export.emission import Array, Emission
 from netspec.runtime.export.onnx_check import opened
 from netspec.runtime.export.onnx_int8 import away, costly, quantised, simplified
 from netspec.runtime.export.proof import as_taken
+from netspec.runtime.export.subject import TRAINING
 from netspec.spec import Spec
 
 BATCH: Final = 32
@@ -47,11 +48,15 @@ class Cost(NamedTuple):
     before: float
     after: float
     samples: int
+    of: str = ""
+    """Which samples these are, where not those of the validation part."""
 
     @property
     def told(self) -> str:
         """The same for a person."""
-        return f"{self.name} {self.before:.4f} in float32, {self.after:.4f} in int8, on {self.samples:,} samples"
+        return (
+            f"{self.name} {self.before:.4f} in float32, {self.after:.4f} in int8, on {self.samples:,} samples{self.of}"
+        )
 
 
 def quantise(spec: Spec, data: Data | None, exporter: Exporter, of: Emission, file: Path) -> str:
@@ -65,6 +70,7 @@ def quantise(spec: Spec, data: Data | None, exporter: Exporter, of: Emission, fi
         batches = [inputs for inputs, _ in islice(_batches(spec, data, data.train, of), CALIBRATED)]
         quantised(plain, small, batches)
         cost = _cost(list(islice(_batches(spec, data, part, of), MEASURED // BATCH)), of, file, small)
+        cost = cost if data.val else cost._replace(of=f" of the {TRAINING}")
         allowed = exporter.max_drop  # type: ignore[attr-defined]
         if not cost.before - cost.after <= allowed:
             worst = [f"{layer} ({far:.2g} of its outputs)" for layer, far in costly(plain, batches[:2], opened)[:NAMED]]

@@ -35,6 +35,8 @@ class Cells:
     """
     other: int | None = None
     """The number of whatever is in no table; None where the file refuses to run on it."""
+    padding: str | None = None
+    """What fills a text up, if anything does."""
 
     @property
     def count(self) -> int:
@@ -44,11 +46,11 @@ class Cells:
     def pool(self) -> Array | None:
         """Numbers that made-up samples may have, POOL at most: a row for each of several columns. None for any.
 
-        Nothing, which fills a text up, is none of them.
+        What fills a text up is none of them.
         """
         if not self.tables:
             return None
-        rows = [sorted({n for text, n in table.items() if text not in ("", "\0")}) for table in self.tables]
+        rows = [sorted({n for text, n in table.items() if text != self.padding}) for table in self.tables]
         rows = [[*row, *([] if self.other is None else [self.other])] for row in rows]
         length = max(1, min(POOL // len(rows), max(map(len, rows))))
         found = np.stack([np.resize(row[:: max(1, -(-len(row) // length))], length) for row in rows])

@@ -14,7 +14,7 @@ from netspec.emit.onnx.writer import Wire, Writer
 from netspec.errors import UsageError
 from netspec.runtime.export.emission import Ahead, Array, Emission
 from netspec.runtime.export.report import Written
-from netspec.views.onnx import AHEAD, emit, save, scope
+from netspec.views.onnx import around, emit, save, scope
 
 if TYPE_CHECKING:
     from onnx import ModelProto, ValueInfoProto
@@ -62,13 +62,13 @@ def _taken(of: Ahead, w: Writer, x: Wire) -> str:
 def halved(model: ModelProto, keep: bool) -> ModelProto:
     """A model that computes in float16, its inputs and outputs as they were where they are to `keep` that.
 
-    What is done to samples before the network stays in float32, for numbers that are to be normalised may be of any
-    size; and so does all of a step with an operator that has no other form.
+    What is done to samples before the network, and to answers behind it, stays in float32, for numbers in units of the
+    data may be of any size; and so does all of a step with an operator that has no other form.
     """
     from onnxruntime.transformers.float16 import DEFAULT_OP_BLOCK_LIST, convert_float_to_float16
 
     whole = {scope(node) for node in model.graph.node if node.op_type in NO_HALF}  # or the runtime ends the process
-    apart = [node.name for node in model.graph.node if scope(node) in {AHEAD, *whole}]
+    apart = [*around(model), *(node.name for node in model.graph.node if scope(node) in whole)]
     kept = {"op_block_list": [*DEFAULT_OP_BLOCK_LIST, *NO_HALF], "node_block_list": apart}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of weights that float16 rounds to 0 or cuts; the comparison judges them

@@ -11,8 +11,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from netspec.errors import DataError, ExportMismatch
 from netspec.files import kind, shown
 from netspec.graph.model import Graph

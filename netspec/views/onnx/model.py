@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 PRODUCER: Final = "netspec"
 AHEAD: Final = "(preprocess)"
-"""The scope of the nodes that make an input of what the file takes; no step is called so."""
+"""The scope of the nodes that make an input of what the file takes"""
 BATCH_NAME: Final = "batch"
 """What the dimension B is called in a file."""
+BEHIND: Final = "(output)"
+"""The scope of the nodes that are put behind outputs."""
 OTHERS: Final = {ML: 2}
 """Versions of further domains of operators."""
 Behind = tuple[str, Sequence[Array | None], Mapping[str, Any]]
@@ -71,7 +73,8 @@ def emit(
     for place, more in behind.items():
         for kind, operands, attributes in more:
             read = [wires[place].name if each is None else writer.constant(each) for each in operands]
-            wires[place] = Wire(writer.node(kind, *read, **attributes), wires[place].tensor)
+            with writer.at(BEHIND):
+                wires[place] = Wire(writer.node(kind, *read, **attributes), wires[place].tensor)
     wires = [Wire(wire.name, gives.get(place, wire.tensor)) for place, wire in enumerate(wires)]
     return network.finished(graph.name, inputs, wires, outputs, metadata, apart)
 
@@ -279,8 +282,13 @@ def _encoded(texts: Array) -> list[bytes]:
 
 
 def scope(node: NodeProto) -> str:
-    """The path of the step that a node is of, or AHEAD."""
+    """The path of the step that a node is of, or AHEAD or BEHIND, whose names no step has."""
     return str(node.name).rpartition("/")[0]
+
+
+def around(model: ModelProto) -> list[str]:
+    """The names of the nodes before the network and behind it, which compute in the numbers of samples and answers."""
+    return [node.name for node in model.graph.node if scope(node) in (AHEAD, BEHIND)]
 
 
 def dimension_name(name: str) -> str:
