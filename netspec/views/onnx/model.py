@@ -96,6 +96,12 @@ class _Network(Walk[str]):
         assert value.tensor is not None
         return Wire(self.held[value], value.tensor)
 
+    def level(self, level: Level, path: str) -> None:
+        """Write a level, by the name of its block, where it is one."""
+        named = level.name if level.kind == "root" else level.header.name if level.header else level.kind
+        with self.writer.within(path.removesuffix("."), named):
+            super().level(level, path)
+
     def scan(self, step: Step, body: Level, scan: Scan, path: str) -> None:
         """Write a level that runs once for each place of an axis: a Scan, its steps in a graph of their own."""
         from onnx import helper
@@ -163,7 +169,7 @@ class _Network(Walk[str]):
         assert step.op is not None
         results = [value for value in flat(step.results) if value is not None and value.tensor is not None]
         table = LAYERS if isinstance(step.op, Layer) else OPERATIONS
-        with self.writer.at(path):
+        with self.writer.at(path), self.writer.within(path, type(step.op).__name__):
             try:
                 rule = table.of(type(step.op))
             except StopIteration:
