@@ -85,7 +85,8 @@ class Cells:
         if not self.tables:
             return numbers.astype(self.dtype)
         if len(self.tables) == 1:
-            return self._texts(self.tables[0])[np.clip(numbers, -1, self.count)]
+            found: Array = self._texts(self.tables[0])[np.clip(numbers, -1, self.count)]
+            return found
         found = np.empty(numbers.shape, object)
         for place, table in enumerate(self.tables):
             found[:, place] = self._texts(table)[np.clip(numbers[:, place], -1, self.count)]
