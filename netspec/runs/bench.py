@@ -287,7 +287,7 @@ def _for_file(model: OnnxModel, batch: int, sizes: Mapping[str, int]) -> dict[st
         drawn = chance.standard_normal(whole) if dtype.kind == "f" else chance.randint(2, size=whole)
         cells = model.ahead[name].cells if name in model.ahead else None
         if cells is not None and cells.tables:
-            (drawn,) = map(cells.of, made(((whole, "int64"),), (cells.pool(),), batch))
+            (drawn,) = map(cells.of, made(((whole, "int64", None),), (cells.pool(),), batch))
         found[name] = np.asarray(drawn, dtype)
     if not found:
         raise DataError(f"{shown(model.path)} takes nothing")

@@ -166,14 +166,19 @@ def ahead_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> tuple
 
 
 def raw_forms(learnt: Mapping[str, Any]) -> list[Form]:
-    """The shape of a sample, and the dtype, of each input as the data's source has it."""
-    return [(tuple(x["shape"]), "float32" if x["dtype"].startswith("float") else x["dtype"]) for x in learnt["values"]]
+    """The shape of a sample, and its numbers, of each input as the data's source has it."""
+    return [
+        (tuple(x["shape"]), "float32", (x["low"], x["high"]))
+        if x["dtype"].startswith("float")
+        else (tuple(x["shape"]), x["dtype"], None)
+        for x in learnt["values"]
+    ]
 
 
 def raw_inputs(learnt: Mapping[str, Any]) -> list[Tensor]:
     """The same as the graph describes them: bytes are the floats that they become."""
     kinds = {"uint8": "float32", "float32": "float32", "bool": "bool"}
-    return [bare((BATCH, *shape), kinds.get(dtype, "int64")) for shape, dtype in raw_forms(learnt)]
+    return [bare((BATCH, *shape), kinds.get(dtype, "int64")) for shape, dtype, _ in raw_forms(learnt)]
 
 
 def _left_out(learnt: Mapping[str, Any]) -> str:

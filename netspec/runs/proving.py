@@ -75,7 +75,7 @@ def proof_now(spec: Spec, network: nn.Module, data: Data | None, weights: str = 
 
 def _has_raw(spec: Spec, data: Data) -> bool:
     """Whether samples can be made up as they are before any transform."""
-    known = all(dtype in ("uint8", "float32", "int64", "bool") for _, dtype in raw_forms(data.learnt))
+    known = all(dtype in ("uint8", "float32", "int64", "bool") for _, dtype, _ in raw_forms(data.learnt))
     return known and len(data.learnt["values"]) == len(spec.graph.inputs)
 
 
@@ -103,7 +103,7 @@ def _cases(
             return
         inputs: Inputs = seen if case.inputs else examples.draw(case.batch, case.sizes, seed=case.seed)
         if case.raw and data is not None:
-            forms = [([case.batch, *shape], dtype) for shape, dtype in raw]
+            forms = [([case.batch, *shape], *rest) for shape, *rest in raw]
             inputs, _ = data.steps(
                 (tuple(map(torch.from_numpy, drawn(forms, examples.pools, case.seed))), torch.empty(0))
             )

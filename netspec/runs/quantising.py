@@ -26,6 +26,7 @@ from netspec.runs.networks import inputs_of
 from netspec.runtime.data.split import Data, Split
 from netspec.runtime.export.emission import Array, Emission
 from netspec.runtime.export.onnx_check import opened
+from netspec.runtime.export.onnx_emitted import need_one_file
 from netspec.runtime.export.onnx_int8 import away, costly, quantised, simplified
 from netspec.runtime.export.proof import as_taken
 from netspec.runtime.export.subject import TRAINING
@@ -63,6 +64,7 @@ def quantise(spec: Spec, data: Data | None, exporter: Exporter, of: Emission, fi
     """Put a file in int8 into the place of one in float32; gives what that costs. Raises UsageError, ExportMismatch."""
     if data is None:
         raise UsageError(f"{spec.name} has no data, and int8 is calibrated on training data. Add a data section.")
+    need_one_file(sum(array.nbytes for array in of.weights.values()), "int8")
     part = data.val or data.train
     with _quiet(), tempfile.TemporaryDirectory() as name:
         plain, small = Path(name, "plain.onnx"), Path(name, "int8.onnx")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from netspec.dims import product
+from netspec.dims import Size, product
 from netspec.emit.onnx.activations import (
     along,
     clipped,
@@ -115,9 +115,17 @@ def _cosine(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """x1 x2 / (|x1| |x2|), neither length being below eps."""
     rank = max(each.rank for each in x)
     at, eps = op.dim % rank, w.number(op.eps, "float32")
-    alike = [w.node("Unsqueeze", each, w.ints(*range(rank - each.rank))) if each.rank < rank else each for each in x]
+    whole = next((n for each in x for n in [each.shape[at - rank] if each.rank >= rank - at else 1] if n != 1), 1)
+    alike = [_spread_out(w, each, at, rank, whole) for each in x]
     lengths = [w.node("Max", w.reduced("ReduceL2", each, [at]), eps) for each in alike]
     return w.node("Div", w.reduced("ReduceSum", w.node("Mul", *alike), [at]), w.node("Mul", *lengths))
+
+
+def _spread_out(w: Writer, x: Wire, at: int, rank: int, size: Size) -> str:
+    """A tensor with as many axes, and the same numbers all along one of them, where it has no more than one there."""
+    name = w.node("Unsqueeze", x, w.ints(*range(rank - x.rank))) if x.rank < rank else x.name
+    own = x.shape[at - rank] if x.rank >= rank - at else 1
+    return name if own == size else w.node("Expand", name, w.sizes([*[1] * at, size, *[1] * (rank - at - 1)]))
 
 
 def _pairwise(w: Writer, op: Any, x: Wires, out: Results) -> Made:
@@ -185,6 +193,8 @@ def _windows(op: Any) -> list[tuple[int, ...]]:
 def _max_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`MaxPool`; places count within each map, as torch's do."""
     kernel, stride, padding, dilation = windows = _windows(op)
+    if any(isinstance(size, int) and p and d > size for size, _, _, p, d in zip(x[0].shape[2:], *windows, strict=True)):
+        raise Unwritable("has windows of padding alone, of which no number is the largest")
     more = _overhang(op, x[0], out[0], windows) if op.ceil_mode else [0] * op.dims
     pads = [*padding, *(p + m for p, m in zip(padding, more, strict=True))]
     how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "pads": pads, "dilations": dilation}

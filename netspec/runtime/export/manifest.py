@@ -21,7 +21,7 @@ from netspec.files import sha256, shown
 from netspec.json_text import json_text
 from netspec.optional import installed
 from netspec.runtime.export.emission import Ahead, Array, Run
-from netspec.runtime.export.made_up import Form, drawn, forms
+from netspec.runtime.export.made_up import Between, Form, drawn, forms
 from netspec.runtime.export.model_file import KEY, METADATA, VALUE, Said, read_said
 from netspec.runtime.export.proof import Case
 from netspec.runtime.export.tolerance import Difference, difference
@@ -84,18 +84,19 @@ def _check(
 ) -> dict[str, Any]:
     """A case that can be repeated from the manifest alone."""
     taken: list[dict[str, Any]] = [
-        {"shape": shape, "dtype": dtype} for shape, dtype in forms(inputs, case.batch, case.sizes)
+        {"shape": shape, "dtype": dtype} for shape, dtype, _ in forms(inputs, case.batch, case.sizes)
     ]
     if raw:
-        taken = [{"shape": [case.batch, *shape], **_drawn_as(dtype, x)} for (shape, dtype), x in raw]
+        taken = [{"shape": [case.batch, *shape], **_drawn_as(*how, x)} for (shape, *how), x in raw]
     return {"what": case.what, "seed": case.seed, "inputs": taken, "outputs": [_spaced(x) for x in gives]}
 
 
-def _drawn_as(dtype: str, of: Ahead) -> dict[str, Any]:
+def _drawn_as(dtype: str, between: Between | None, of: Ahead) -> dict[str, Any]:
     """How an input that begins before the network is drawn: floats of what are bytes in the data are made of bytes."""
     if of.cells is not None:
         return {"dtype": of.cells.dtype}
-    return {"dtype": dtype} | ({"peak": of.peak} if of.tensor.dtype != dtype else {})
+    more: dict[str, Any] = {"peak": of.peak} if of.tensor.dtype != dtype else {}
+    return {"dtype": dtype} | more | ({"between": list(between)} if between is not None else {})
 
 
 def _pools(pools: Sequence[Array | None], raw: Sequence[tuple[Form, Ahead]]) -> Iterator[Array | None]:
@@ -164,8 +165,8 @@ class Sealed:
         """One check."""
         atol, rtol = (float(self.manifest["tolerance"][name]) for name in ("atol", "rtol"))
         pools = [None if pool is None else _pool(pool) for pool in self.manifest["pools"]]
-        taken = [([int(size) for size in each["shape"]], str(each["dtype"])) for each in check["inputs"]]
-        if sum(prod(shape) for shape, _ in taken) > MADE or any(size < 0 for shape, _ in taken for size in shape):
+        taken = [_form(**each) for each in check["inputs"]]
+        if sum(prod(shape) for shape, *_ in taken) > MADE or any(size < 0 for shape, *_ in taken for size in shape):
             raise ValueError("a check is too large")
         peaks = [each.get("peak") for each in check["inputs"]]
         given = drawn(taken, pools, int(check["seed"]))
@@ -178,6 +179,12 @@ class Sealed:
         for part in parts[1:]:
             worst = worst.joined(part, samples)
         return replace(worst, samples=samples)
+
+
+def _form(shape: Any, dtype: Any, peak: Any = None, between: Any = None) -> Form:
+    """How an input is drawn. Raises TypeError or ValueError."""
+    low, high = (float(x) for x in between) if between is not None else (0.0, 1.0)
+    return [int(size) for size in shape], str(dtype), None if between is None else (low, high)
 
 
 def _pool(kept: Any) -> Array:

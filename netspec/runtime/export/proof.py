@@ -75,12 +75,12 @@ class Proof:
     data: str = ""
     """The fingerprint of the data that it was trained on."""
     raw: tuple[Form, ...] = ()
-    """What samples are before any transform: the shape of one, and its dtype, for each input; none where unknown."""
+    """What samples are before any transform: the shape of one, and its numbers, for each input; none where unknown."""
 
     def inputs(self, case: Case, graph: Graph) -> tuple[Array, ...]:
         """What a case is computed from."""
         if case.raw:
-            return drawn([([case.batch, *shape], dtype) for shape, dtype in self.raw], self.pools, case.seed)
+            return drawn([([case.batch, *shape], *rest) for shape, *rest in self.raw], self.pools, case.seed)
         return case.inputs or made_up(graph.inputs, self.pools, case.batch, case.sizes, case.seed)
 
     def cases_for(self, of: Emission) -> list[Case]:
@@ -149,10 +149,16 @@ def read_proof(path: Path) -> Proof | None:
     try:
         cases = tuple(_case(i, said, arrays) for i, said in enumerate(plain(about[ABOUT].encode())))
         pools = tuple(arrays.get(f"pool.{i}") for i in range(int(about["inputs"])))
-        raw = tuple((tuple(int(size) for size in shape), str(dtype)) for shape, dtype in plain(about["raw"].encode()))
+        raw = tuple(_form(*form) for form in plain(about["raw"].encode()))
         return Proof(cases, pools, about["torch"], about["network"], about["weights"], about["data"], raw)
     except (LookupError, TypeError, ValueError, AttributeError):
         raise DataError(f"{shown(path)} is not what training left there. Delete it, and torch is asked.") from None
+
+
+def _form(shape: Sequence[int], dtype: str, between: Sequence[float] | None) -> Form:
+    """What samples are, as it is kept. Raises TypeError or ValueError for what is none."""
+    low, high = (float(x) for x in between) if between is not None else (0.0, 1.0)
+    return tuple(int(size) for size in shape), str(dtype), None if between is None else (low, high)
 
 
 def _case(place: int, said: Mapping[str, Any], arrays: Mapping[str, Array]) -> Case:
