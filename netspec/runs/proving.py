@@ -103,7 +103,7 @@ def _cases(
             return
         inputs: Inputs = seen if case.inputs else examples.draw(case.batch, case.sizes, seed=case.seed)
         if case.raw and data is not None:
-            forms = [([case.batch, *shape], *rest) for shape, *rest in raw]
+            forms = [([case.batch, *shape], dtype, between) for shape, dtype, between in raw]
             inputs, _ = data.steps(
                 (tuple(map(torch.from_numpy, drawn(forms, examples.pools, case.seed))), torch.empty(0))
             )

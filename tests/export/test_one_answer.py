@@ -9,11 +9,12 @@ import onnx
 import pytest
 
 import netspec
+from netspec.emit.c.layers import LAYERS as C_LAYERS
+from netspec.emit.onnx.layers import LAYERS as ONNX_LAYERS
 from netspec.errors import ExportMismatch, UsageError
 from netspec.runs.answers import need_format, table
 from netspec.runs.prediction import Prediction
 from netspec.runtime.export import onnx_emitted
-from netspec.views.onnx import model as emission
 
 ZERO = "input: 4\nlayers: {a: 'linear 8, tanh', head: linear 3}\ninit: {'head.*': zeros}\n"
 
@@ -35,11 +36,9 @@ def test_a_file_that_computes_something_else_is_refused(
 ) -> None:
     """Under a head of zeros anything before it would do."""
     if ending == ".c":
-        from netspec.views.c import network
-
-        monkeypatch.setattr(network, "LAYERS", _Other(network.LAYERS))
+        monkeypatch.setattr("netspec.views.c.network.LAYERS", _Other(C_LAYERS))
     else:
-        monkeypatch.setattr(emission, "LAYERS", _Other(emission.LAYERS))
+        monkeypatch.setattr("netspec.views.onnx.model.LAYERS", _Other(ONNX_LAYERS))
     with pytest.raises(ExportMismatch, match=r"batch 2, made-up weights .* differs"):
         netspec.loads(ZERO).export(tmp_path / f"net{ending}")
     assert not list(tmp_path.iterdir())

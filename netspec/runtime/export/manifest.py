@@ -87,7 +87,7 @@ def _check(
         {"shape": shape, "dtype": dtype} for shape, dtype, _ in forms(inputs, case.batch, case.sizes)
     ]
     if raw:
-        taken = [{"shape": [case.batch, *shape], **_drawn_as(*how, x)} for (shape, *how), x in raw]
+        taken = [{"shape": [case.batch, *shape], **_drawn_as(dtype, between, x)} for (shape, dtype, between), x in raw]
     return {"what": case.what, "seed": case.seed, "inputs": taken, "outputs": [_spaced(x) for x in gives]}
 
 

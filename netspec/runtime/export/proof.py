@@ -80,7 +80,8 @@ class Proof:
     def inputs(self, case: Case, graph: Graph) -> tuple[Array, ...]:
         """What a case is computed from."""
         if case.raw:
-            return drawn([([case.batch, *shape], *rest) for shape, *rest in self.raw], self.pools, case.seed)
+            forms = [([case.batch, *shape], dtype, between) for shape, dtype, between in self.raw]
+            return drawn(forms, self.pools, case.seed)
         return case.inputs or made_up(graph.inputs, self.pools, case.batch, case.sizes, case.seed)
 
     def cases_for(self, of: Emission) -> list[Case]:
