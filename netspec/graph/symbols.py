@@ -384,8 +384,8 @@ def _divided(node: Node, count: int) -> Node | None:
     if inner := _multiple(node):
         return None if inner[0] % count else combined(ast.Mult(), ast.Constant(inner[0] // count), inner[1])
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
-        whole = _divided(node.left, count)
-        return None if whole is None else combined(node.op, whole, node.right, is_exact(node))
+        part = _divided(node.left, count)
+        return None if part is None else combined(node.op, part, node.right, is_exact(node))
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
         left, right = _divided(node.left, count), _divided(node.right, count)
         return None if left is None or right is None else combined(node.op, left, right)
