@@ -54,8 +54,8 @@ def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
     Where a size is known only at run time, it is taken to reach at least as far as the slice does.
     """
     if isinstance(size, int) and isinstance(start, int) and not isinstance(stop, Dim):
-        first, last = _within(size, start), size if stop is None else _within(size, stop)
-        return 0 if last <= first else last - first if step == 1 else -((first - last) // step)
+        low, high = _within(size, start), size if stop is None else _within(size, stop)
+        return 0 if high <= low else high - low if step == 1 else -((low - high) // step)
     first = size + start if negative(start) else start
     last = size if stop is None else size + stop if negative(stop) else stop
     return -((first - last) // step)

@@ -27,7 +27,9 @@ PARAMETERS = {
     "mobilenet_v3_large": 5_483_032,
     "regnet_y_400mf": 4_344_144,
     "res2net50": 25_699_120,
+    "resnest": 17_069_448,
     "shufflenet_v2": 2_278_604,
+    "wav2vec2": 21_320,
     "wavenet": 284_640,
 }
 """As the originals count theirs at these sizes, without the auxiliary head of Inception."""

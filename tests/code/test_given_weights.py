@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -205,7 +206,7 @@ def test_lengths_along_another_axis_are_those_of_torch(hook: str, tmp_path: Path
         init: {{conv: normal std=3}}
         """
     )
-    net = spec.build()
+    net: Any = spec.build()
     net(torch.zeros(1, 4, 9))  # the older function makes the weight then
     lengths = net.a.weight_g if hook else net.a.parametrizations.weight.original0
     assert torch.allclose(lengths, torch.norm_except_dim(net.a.weight, dim=2))

@@ -1,0 +1,145 @@
+"""Wav2Vec2Model: L in, ((L + 10) // 20 - 1) x 32, ((L + 10) // 20 - 1) x 16 out, 21,320 parameters."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def attend(query, key, value, heads, **options):
+    """Attention in `heads` parallel parts; all tensors are batch x length x width."""
+    query, key, value = (x.unflatten(-1, (heads, -1)).transpose(-3, -2) for x in (query, key, value))
+    return F.scaled_dot_product_attention(query, key, value, **options).transpose(-3, -2).flatten(-2)
+
+
+class Bit(nn.Module):
+    def __init__(self, in_channels, i, widths, kernels, strides):
+        super().__init__()
+        self.conv = nn.Conv1d(in_channels, widths[i], kernels[i], stride=strides[i], bias=False)
+        self.layer_norm = None
+        if i == 0:
+            self.layer_norm = nn.GroupNorm(widths[i], widths[i])
+
+    def forward(self, x):  # in_channels x L
+        x = self.conv(x)
+        if self.layer_norm is not None:
+            x = self.layer_norm(x)  # widths[i] x (L // 5 - 1)
+        return F.gelu(x)
+
+
+class FeatureExtractor(nn.Module):
+    def __init__(self, widths, kernels, strides):
+        super().__init__()
+        self.conv_layers = nn.Sequential(
+            Bit(1, 0, widths, kernels, strides),
+            Bit(widths[0], 1, widths, kernels, strides),
+            Bit(widths[1], 2, widths, kernels, strides),
+        )
+
+    def forward(self, x):
+        x = x.unsqueeze(1)  # 1 x L
+        return self.conv_layers(x)  # widths[2] x ((L + 10) // 20 - 1)
+
+
+class FeatureProjection(nn.Module):
+    def __init__(self, d, widths):
+        super().__init__()
+        self.layer_norm = nn.LayerNorm(widths[2])
+        self.projection = nn.Linear(widths[2], d)
+
+    def forward(self, x):
+        layer_norm = self.layer_norm(x.transpose(1, 2))  # ((L + 10) // 20 - 1) x widths[2]
+        x = self.projection(layer_norm)  # ((L + 10) // 20 - 1) x d
+        return x, layer_norm
+
+
+class PosConvEmbed(nn.Module):
+    def __init__(self, d, groups):
+        super().__init__()
+        self.conv = nn.utils.parametrizations.weight_norm(nn.Conv1d(d, d, 8, padding=4, groups=groups), dim=2)
+
+    def forward(self, x):
+        x = self.conv(x.transpose(1, 2))  # d x ((L + 10) // 20)
+        return F.gelu(x[..., :-1]).transpose(1, 2)  # ((L + 10) // 20 - 1) x d
+
+
+class SelfAttention(nn.Module):
+    def __init__(self, d, heads):
+        super().__init__()
+        self.heads = heads
+        self.k_proj = nn.Linear(d, d)
+        self.v_proj = nn.Linear(d, d)
+        self.q_proj = nn.Linear(d, d)
+        self.out_proj = nn.Linear(d, d)
+
+    def forward(self, x):  # ((L + 10) // 20 - 1) x d
+        k_proj = self.k_proj(x)  # ((L + 10) // 20 - 1) x d
+        v_proj = self.v_proj(x)  # ((L + 10) // 20 - 1) x d
+        q_proj = self.q_proj(x)  # ((L + 10) // 20 - 1) x d
+        x = attend(q_proj, k_proj, v_proj, self.heads)  # ((L + 10) // 20 - 1) x d
+        return self.out_proj(x)  # ((L + 10) // 20 - 1) x d
+
+
+class FeedForward(nn.Module):
+    def __init__(self, d, hidden):
+        super().__init__()
+        self.intermediate_dense = nn.Linear(d, hidden)
+        self.output_dense = nn.Linear(hidden, d)
+
+    def forward(self, x):  # ((L + 10) // 20 - 1) x d
+        x = F.gelu(self.intermediate_dense(x))  # ((L + 10) // 20 - 1) x hidden
+        return self.output_dense(x)  # ((L + 10) // 20 - 1) x d
+
+
+class EncoderLayer(nn.Module):
+    def __init__(self, d, heads, hidden):
+        super().__init__()
+        self.attention = SelfAttention(d, heads)
+        self.layer_norm = nn.LayerNorm(d)
+        self.feed_forward = FeedForward(d, hidden)
+        self.final_layer_norm = nn.LayerNorm(d)
+
+    def forward(self, x):  # ((L + 10) // 20 - 1) x d
+        out = self.attention(x)  # ((L + 10) // 20 - 1) x d
+        x = x + out  # ((L + 10) // 20 - 1) x d
+        layer_norm = self.layer_norm(x)  # ((L + 10) // 20 - 1) x d
+        x = self.feed_forward(layer_norm)  # ((L + 10) // 20 - 1) x d
+        x = layer_norm + x  # ((L + 10) // 20 - 1) x d
+        return self.final_layer_norm(x)  # ((L + 10) // 20 - 1) x d
+
+
+class Encoder(nn.Module):
+    def __init__(self, d, depth, heads, hidden, groups):
+        super().__init__()
+        self.pos_conv_embed = PosConvEmbed(d, groups)
+        self.layer_norm = nn.LayerNorm(d)
+        self.layers = nn.Sequential(*[EncoderLayer(d, heads, hidden) for _ in range(depth)])
+
+    def forward(self, x):
+        out = self.pos_conv_embed(x)  # ((L + 10) // 20 - 1) x d
+        x = self.layer_norm(x + out)  # ((L + 10) // 20 - 1) x d
+        return self.layers(x)  # ((L + 10) // 20 - 1) x d
+
+
+class Wav2Vec2Model(nn.Module):
+    def __init__(
+        self,
+        d=32,
+        depth=2,
+        heads=4,
+        hidden=64,
+        widths=(16, 16, 16),
+        kernels=(10, 3, 2),
+        strides=(5, 2, 2),
+        groups=4,
+    ):
+        super().__init__()
+        self.masked_spec_embed = nn.Parameter(nn.init.uniform_(torch.empty(d)))
+        self.feature_extractor = FeatureExtractor(widths, kernels, strides)
+        self.feature_projection = FeatureProjection(d, widths)
+        self.encoder = Encoder(d, depth, heads, hidden, groups)
+
+    def forward(self, x):  # L
+        x = self.feature_extractor(x)  # widths[2] x ((L + 10) // 20 - 1)
+        out, normed = self.feature_projection(x)  # ((L + 10) // 20 - 1) x d
+        x = self.encoder(out)  # ((L + 10) // 20 - 1) x d
+        return {"hidden": x, "features": normed}
