@@ -14,12 +14,14 @@ from netspec.runs.run import Run
 from netspec.runtime.data.compatibility import need_fit
 from netspec.runtime.data.split import Data, Split
 from netspec.runtime.device.allocator import kept_memory
+from netspec.runtime.network.stretches import holding_back
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.networks import Networks
 from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
+from netspec.views.last_layers import last_layers
 from netspec.words import listed
 
 Part = Literal["train", "val", "test"]
@@ -66,7 +68,9 @@ def measured(
 ) -> dict[str, Any]:
     """The loss and the metrics of a network on samples. Raises UsageError where nothing is measured."""
     section = need_measures(spec, spec.name)
-    about: dict[str, Any] = {"batch": section.batch, "networks": networks}
+    last = [module.get_submodule(path) for path in last_layers(spec.graph, section)] if section.chunked_loss else []
+    forward = holding_back(module, last)
+    about: dict[str, Any] = {"batch": section.batch, "networks": networks, "forward": forward}
     with pointing_into(spec.document.source):
         found = evaluate(module, split, objective, section.metrics, **about)
     if not found:

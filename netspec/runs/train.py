@@ -38,6 +38,7 @@ from netspec.runtime.train.run import train as run_training
 from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
+from netspec.views.last_layers import last_layers
 from netspec.views.meaning import differences, meaning, refusal
 from netspec.words import one_line
 
@@ -101,7 +102,7 @@ def train(
         reporting = Reporting(progress, folder, spec) if folder and world.main else None
         same, frozen = meaning(spec.graph, spec.experiment), spec.graph.weights.freeze
         about: dict[str, Any] = {"meaning": same, "frozen": frozen, "outputs": tuple(spec.graph.trained_outputs)}
-        about |= {"networks": networks, "progress": reporting or shown}
+        about |= {"networks": networks, "progress": reporting or shown, "last": last_layers(spec.graph, section)}
         with pointing_into(spec.document.source):
             try:
                 history = run_training(module, section, data, run, resume=going_on, world=world, **about)

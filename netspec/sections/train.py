@@ -150,6 +150,11 @@ class Train(Record):
     compile = Bool("whether torch.compile makes a step faster, at the cost of a slow start", False)
     cuda_graph = Bool("whether a step on CUDA is recorded and launched as one; null where that can be done", None)
     reorder = Bool("whether a max pool behind a relu is computed before it, which takes less and changes no bit", True)
+    chunked_loss = Bool(
+        "whether a cross entropy behind the last linear layer takes a stretch of rows at a time, where all scores "
+        "together are many: less memory, and sums in another order",
+        True,
+    )
     tensorboard = Bool("whether the metrics are written for TensorBoard too, into the run's folder", False)
 
     @property
@@ -251,6 +256,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "channels_last": True,
     "cuda_graph": False,
     "reorder": False,
+    "chunked_loss": False,
 }
 _HELD: Final[dict[str, type[Record]]] = {"early_stop": EarlyStop, "evaluate": Evaluate, "checkpoint": Checkpoint}
 

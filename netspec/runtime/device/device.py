@@ -14,6 +14,7 @@ from torch import nn
 
 from netspec.errors import UsageError
 from netspec.runtime.device.process_group import ALONE, World
+from netspec.runtime.network.stretches import Scores
 from netspec.sections.train import Train
 
 LACKING: Final = " (does not have a deterministic implementation|defaults to a non-deterministic algorithm)"
@@ -203,6 +204,8 @@ def _floats(outputs: Any) -> Any:
     """Outputs as float32 again, so that losses and metrics add up exactly."""
     if isinstance(outputs, torch.Tensor):
         return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+    if isinstance(outputs, Scores):  # which are made floats where they are made
+        return outputs
     if isinstance(outputs, dict):
         return {k: _floats(v) for k, v in outputs.items()}
     return tuple(_floats(v) for v in outputs) if isinstance(outputs, tuple | list) else outputs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from math import prod
 from typing import Any, Final
@@ -16,6 +16,7 @@ from netspec.metrics.base import Counts, Metric
 from netspec.runtime.data.mixing import Target
 from netspec.runtime.data.split import Split, described
 from netspec.runtime.device.process_group import ALONE, World
+from netspec.runtime.network.stretches import Scores
 from netspec.runtime.train.loss import Criterion, Objective
 from netspec.runtime.train.networks import Networks
 from netspec.tensors import Misfit
@@ -23,6 +24,9 @@ from netspec.text.report import SpecError
 
 BATCH_BYTES: Final = 4 * 2**20
 """Inputs of a batch of evaluation, at most, unless the training batch is larger: beyond it no more speed is won."""
+
+WIDTH: Final = 256
+"""Numbers that a token or a category is taken for: an embedding makes as many of it."""
 
 
 class Tally:
@@ -42,18 +46,23 @@ class Tally:
         present = self.objective.present(outputs)
         self.measured = self.measured or measured(self.metrics, present)
         for criterion, given in present:
-            own = criterion.compared(given, outputs, target)
-            share = criterion.loss.share(criterion.module, own)
-            loss = criterion(given, own).double()
-            if not criterion.sums:
-                loss = loss * share
-                if isinstance(share, torch.Tensor):  # a mean over nothing is 0/0, and counts nothing
-                    loss = loss.where(share > 0, 0)
-            self._add(criterion.term.name, loss, share)
-            scores = criterion.scores(given) if criterion.term.name in self.measured else None
-            for metric, of, counts in zip(self.metrics, self.measured, self.counts, strict=True):
-                if of == criterion.term.name:
-                    self._merge(metric, counts, metric.count(scores, own, criterion.loss))
+            whole = criterion.compared(given, outputs, target)
+            for some, own in _pieces(given, whole):
+                self._add_piece(criterion, some, own)
+
+    def _add_piece(self, criterion: Criterion, given: Sequence[torch.Tensor], own: torch.Tensor) -> None:
+        """Take in what one loss compares of a batch, or a stretch of its rows."""
+        share = criterion.loss.share(criterion.module, own)
+        loss = criterion(given, own).double()
+        if not criterion.sums:
+            loss = loss * share
+            if isinstance(share, torch.Tensor):  # a mean over nothing is 0/0, and counts nothing
+                loss = loss.where(share > 0, 0)
+        self._add(criterion.term.name, loss, share)
+        scores = criterion.scores(given) if criterion.term.name in self.measured else None
+        for metric, of, counts in zip(self.metrics, self.measured, self.counts, strict=True):
+            if of == criterion.term.name:
+                self._merge(metric, counts, metric.count(scores, own, criterion.loss))
 
     def exchange(self, world: World) -> None:
         """Add up what all processes have counted."""
@@ -97,6 +106,18 @@ class Tally:
         else:
             found = {"loss": means[""]}
         return found | {m.label: m.value(whole) for m, whole in zip(self.metrics, self._gathered_counts(), strict=True)}
+
+
+def _pieces(
+    given: Sequence[torch.Tensor], target: torch.Tensor
+) -> Iterable[tuple[Sequence[torch.Tensor], torch.Tensor]]:
+    """What a loss compares, whole or, of scores that are not made yet, a stretch of rows at a time."""
+    first = given[0]
+    if not isinstance(first, Scores):
+        return [(given, target)]
+    if target.is_floating_point():
+        return [((first.whole(),), target)]
+    return (((scores,), own) for scores, own in first.stretches(target))
 
 
 def _mean(total: Any, share: float) -> float:
@@ -167,7 +188,7 @@ def _scene(
 
 def batch_size(split: Split, batch: int) -> int:
     """Samples in a batch of evaluation: many where they are small, the training batch where they are large."""
-    bytes_each = max(1, sum(4 * prod(x.shape[1:]) for x in split.inputs))
+    bytes_each = max(1, sum(4 * prod(x.shape[1:]) * (WIDTH if x.dtype == torch.int64 else 1) for x in split.inputs))
     return max(batch, min(1024, BATCH_BYTES // bytes_each))
 
 

@@ -17,6 +17,7 @@ from netspec.runtime.data.mixing import Target
 from netspec.runtime.data.scale import Scale
 from netspec.runtime.data.split import Split, described
 from netspec.runtime.data.weighing import WEIGHTS, settled
+from netspec.runtime.network.stretches import Scores
 from netspec.runtime.network.weights import give_weights, loss_file, read_weights
 from netspec.runtime.train import own_losses
 from netspec.runtime.train.networks import Scene
@@ -81,6 +82,11 @@ class Criterion:
         `given` is what the network gave for it, `target` is as the data has it, both batch first; a scaled target is
         scaled here.
         """
+        first = given[0]
+        if isinstance(first, Scores):
+            if not target.is_floating_point():
+                return first.cross_entropy(target, self.module)
+            given = (first.whole(),)
         target = self.scale.taken_out(target) if self.scale else target
         result = self.module(*self.loss.inputs(given, target))
         # AdaptiveLogSoftmaxWithLoss gives (output, loss).
@@ -291,9 +297,9 @@ def make_loss(loss: Loss) -> nn.Module:
     return module
 
 
-def predictions(outputs: Any) -> Sequence[torch.Tensor]:
+def predictions(outputs: Any) -> Sequence[Any]:
     """The tensors that a network gave: one, or the items of a tuple or a mapping, in order. Each is batch first."""
-    if isinstance(outputs, torch.Tensor):
+    if isinstance(outputs, torch.Tensor | Scores):
         return (outputs,)
     if isinstance(outputs, Scene):
         return outputs.own

@@ -46,6 +46,7 @@ def train(
     frozen: Frozen = UNFROZEN,
     outputs: Sequence[str] = (),
     networks: Networks | None = None,
+    last: Sequence[str] = (),
 ) -> History:
     """Train `module` in place as `train` says, and leave it with the weights that the run ended with.
 
@@ -53,7 +54,8 @@ def train(
     newest whole checkpoint, and ends with the very bits of a run that was never stopped. `meaning` says what else
     must be the same then, besides what of `train` shapes a run; `frozen` what of the network thaws, and when; `outputs`
     names what it gives, where it gives several values one after the other and losses name them; `networks` are those
-    that a step runs besides. Raises
+    that a step runs besides;
+    `last` the paths of linear layers that give scores to a cross entropy alone. Raises
     UsageError where there is none to go on from, SpecError or DataError before the first step where network, loss and
     data do not go together, Diverged on a loss that is not finite, Interrupted after SIGINT or SIGTERM, once the
     state is saved.
@@ -77,7 +79,7 @@ def train(
             data = data.to(device)
             need_company(module, data.train, train.batch)
             network = spread(module, train, device, world)
-            about = (meaning, frozen, outputs, networks)
+            about = (meaning, frozen, outputs, networks, last)
             trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, *about)
             if not world.main:  # what the network drops is each process's own chance, its first weights are not
                 torch.manual_seed(world.seed(train.seed))

@@ -285,7 +285,8 @@ class Stepper:
             return loss, None
         share = criterion.share(target)
         whole = self.world.whole(share) if isinstance(share, torch.Tensor) else None
-        return self.world.local_loss(loss, share, whole, given), whole
+        tensors = [x for x in given if isinstance(x, torch.Tensor)]
+        return self.world.local_loss(loss, share, whole, tensors), whole
 
     def _several(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Found:
         """The sum of several losses of a batch that is all of a step; its gradients are left in the parameters."""
