@@ -82,7 +82,7 @@ def test_what_needs_no_gradient_gets_none_and_short_floats_add_up_in_long_ones()
 
 
 class Largest(TorchDispatchMode):
-    """Notes the most numbers that a tensor has which an operation gives."""
+    """Notes the most numbers that a tensor of floats has which an operation gives."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -91,7 +91,7 @@ class Largest(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         found = func(*args, **(kwargs or {}))
         for x in found if isinstance(found, tuple | list) else [found]:
-            self.count = max(self.count, x.numel() if isinstance(x, torch.Tensor) else 0)
+            self.count = max(self.count, x.numel() if isinstance(x, torch.Tensor) and x.is_floating_point() else 0)
         return found
 
 
