@@ -52,6 +52,7 @@ LATER: Final = (
     "test_ready_specs_are_printed_as_the_formatter_leaves_them",
     "test_what_cannot_be_compiled_is_said_before_the_first_update",
     "test_a_compiled_network",
+    "test_a_compiled_network_gives_scores_a_few_at_a_time_too",
     "test_a_file_of_scans_in_scans_is_right_for_every_length",
     "test_a_signal_to_one_process_stops_all_and_saves_once",
     *(f"test_networks_of_every_kind[{kind}]" for kind in ("lstm", "open steps", "encoder", "deciding")),

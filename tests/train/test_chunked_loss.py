@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -255,3 +256,19 @@ def test_a_layer_with_hooks_runs_as_it_stands() -> None:
     assert isinstance(found, torch.Tensor)
     assert seen[0] is found
     torch.testing.assert_close(functional.linear(torch.ones(3, 4), layer.weight, layer.bias), layer(torch.ones(3, 4)))
+
+
+def test_a_compiled_network_gives_scores_a_few_at_a_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    train_ = text().experiment.train
+    assert train_ is not None
+    found = []
+    for compiled in (False, True):
+        torch.manual_seed(0)
+        module = text().build()
+        with few_scores(600), Largest(200) as seen:
+            about = train_.replace(compile=compiled, device=DEVICE, max_steps=3)
+            train(module, about, tokens(), last=last_layers(text().graph, train_))
+        assert seen.count <= 200 * 6
+        found.append(module)
+    assert equal(*found)

@@ -68,7 +68,7 @@ class Trainer:
         self.parts = {"train": data.train} | {n: p for n, p in (("val", data.val), ("test", data.test)) if p}
         self.state = State(spread, train, data, world, meaning, frozen, outputs, networks)
         self.position = self.state.position
-        last = last if train.chunked_loss and not isinstance(spread, Sharded) and not train.compile else ()
+        last = last if train.chunked_loss and not isinstance(spread, Sharded) else ()
 
         def called(module: nn.Module, held: nn.Module) -> Callable[..., Any]:
             forward = make_forward(module, train, self.state.device, channels_last)
