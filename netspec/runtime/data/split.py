@@ -244,17 +244,22 @@ class Split:
             yield self.steps.target(piece)
 
     def batch(
-        self, indices: torch.Tensor, generator: torch.Generator | None = None, rows: slice | None = None
+        self,
+        indices: torch.Tensor,
+        generator: torch.Generator | None = None,
+        rows: slice | None = None,
+        epoch: int = 0,
     ) -> Batch:
-        """The inputs and the target of these samples; augmented if a generator is given, and by it alone.
+        """The inputs and the target of these samples; augmented if a generator is given, by it and the `epoch` alone.
 
         `indices` are int64, one axis. All tensors have as many rows, on the part's device: images as floats, samples
         x channels x height x width. With `rows` it is those rows of the same batch.
         """
         mixer = self.mixer if generator is not None else None
         places = self._places(indices, rows, mixer is not None)
-        chance = Chance(generator, len(indices), places) if generator is not None else None
-        batch = self.steps(self._picked(indices[places]), chance)
+        own = indices[places]
+        chance = Chance(generator, len(indices), places, own, epoch) if generator is not None else None
+        batch = self.steps(self._picked(own), chance)
         if mixer is None or generator is None:
             return batch
         inputs, target = mixer(batch, generator)

@@ -249,14 +249,14 @@ class Stepper:
     def _drawn(self, rows: torch.Tensor, place: tuple[int, ...], own: slice) -> Batch:
         """The same, with the inputs of augmented passes behind those of the step, each by draws of its own."""
         generator = seeded(self.seed, *place, device=self.device) if self.augments else None
-        inputs, target = self.split.batch(rows, generator, own)
+        inputs, target = self.split.batch(rows, generator, own, place[0])
         if self.networks is None:
             return inputs, target
         inputs = (*inputs, *self.networks.inputs.draw(len(rows), self.device, (self.seed, *place), own))
         for number, _ in enumerate(self.networks.views, 1):
             there = (*place, number)
             generator = seeded(self.seed, *there, device=self.device) if self.augments else None
-            again, _ = self.split.batch(rows, generator, own)
+            again, _ = self.split.batch(rows, generator, own, place[0])
             inputs += (*again, *self.networks.inputs.draw(len(rows), self.device, (self.seed, *there), own))
         return inputs, target
 
