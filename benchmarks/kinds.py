@@ -130,22 +130,22 @@ def _gpt(vocab: int, length: int, width: int, depth: int, batch: int, steps: int
 
 
 KINDS: dict[str, Kind] = {
-    "char model": _gpt(65, 128, 64, 2, 16, 24),
-    "ResNet on 32x32": Kind(RESNET, networks.residual, (3, 32, 32), 10, 64, 20, channels_last=True),
+    "char model": _gpt(65, 128, 64, 2, 16, 60),
+    "ResNet on 32x32": Kind(RESNET, networks.residual, (3, 32, 32), 10, 64, 24, channels_last=True),
     "MLP on a table": Kind(
         "input: 32\nlayers: [fc 256, relu, fc 256, relu, fc 256, relu, fc 2]",
         networks.perceptron,
         (32,),
-        *(2, 128, 400),
+        *(2, 128, 1200),
     ),
     "LSTM": Kind(
         "input: 48x16\nlayers: {rnn: lstm 128 batch_first, last: select 1 -1, out: linear 10}",
         networks.Recurrent,
         (48, 16),
-        *(10, 64, 24),
+        *(10, 64, 80),
     ),
-    "U-Net": Kind(UNET, networks.UNet, (3, 64, 64), 3, 16, 12, places=(64, 64), channels_last=True),
-    "encoder": Kind(ENCODER, networks.Encoder, (64,), 4, 32, 12, tokens=2000),
+    "U-Net": Kind(UNET, networks.UNet, (3, 64, 64), 3, 16, 40, places=(64, 64), channels_last=True),
+    "encoder": Kind(ENCODER, networks.Encoder, (64,), 4, 32, 16, tokens=2000),
     "GPT of 50,304 classes": _gpt(50304, 128, 128, 2, 8, 6),
 }
 HEAVY = "GPT of 50,304 classes"

@@ -22,8 +22,8 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-STRETCH: Final = {"cpu": 2**22, "elsewhere": 2**26}
-"""The scores of a stretch: what a CPU keeps near, and enough to keep a GPU busy."""
+STRETCH: Final = {"cpu": 2**24, "elsewhere": 2**26}
+"""The scores of a stretch: so many that reading the weight once for each costs little."""
 
 
 class Scores(NamedTuple):
@@ -101,57 +101,67 @@ class _CrossEntropy(torch.autograd.Function):
         """The loss, without axes; `hidden` is rows x features, `target` a class number for each row."""
         wanted = ctx.needs_input_grad
         into_hidden = torch.empty_like(hidden) if wanted[0] else None
-        into_weight = torch.zeros_like(weight) if wanted[1] else None
+        into_weight = torch.empty_like(weight) if wanted[1] else None
         into_bias = torch.zeros_like(bias) if bias is not None and wanted[2] else None
         matrix, offset = scores.brought(weight), None if bias is None else scores.brought(bias)
-        total, count = hidden.new_zeros((2,), dtype=scores.dtype).unbind()
+        total = hidden.new_zeros((), dtype=scores.dtype)
+        share = torch.ones_like(total) if loss.reduction == "sum" else _factors(target, loss, scores.dtype).sum()
+        # Of rows that count for nothing the mean is 0/0, and no gradient comes of it. Short floats would round 1/share.
+        part = 1 / share.where(share > 0, 1)
+        ctx.part, part = (part, torch.ones_like(part)) if scores.short else (None, part)
         for start in range(0, len(hidden), scores.rows):
             rows = slice(start, start + scores.rows)
             given = scores.brought(hidden[rows])
-            own, share, gradient, factor = _stretch(functional.linear(given, matrix, offset), target[rows], loss)
+            own, gradient, factor = _stretch(functional.linear(given, matrix, offset), target[rows], loss)
             total += own
-            count += share
-            gradient = scores.brought(gradient)
+            gradient, factor = scores.brought(gradient), factor * part
             if into_hidden is not None:
                 into_hidden[rows] = (gradient @ matrix) * factor.unsqueeze(1)
             if into_weight is not None:
-                _add_product(into_weight, gradient, given * scores.brought(factor.unsqueeze(1)))
+                _add_product(into_weight, gradient, given * scores.brought(factor.unsqueeze(1)), first=not start)
             if into_bias is not None:
                 into_bias += gradient.t() @ scores.brought(factor)
         ctx.found = into_hidden, into_weight, into_bias
-        ctx.count = None if loss.reduction == "sum" else count
-        return total.clone() if ctx.count is None else total / count
+        return total / share
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: torch.Tensor) -> Any:
         """The gradients that forward has made, times that of the loss; they are given away."""
-        if ctx.count is not None:  # of rows that count for nothing the mean is 0/0, and no gradient comes of it
-            gradient = gradient / ctx.count.where(ctx.count > 0, 1)
         found, ctx.found = ctx.found, None
+        gradient = gradient if ctx.part is None else gradient * ctx.part
+        if gradient.device.type == "cpu" and gradient == 1:
+            return (*found, None, None, None)
         return (*(None if x is None else x.mul_(gradient) for x in found), None, None, None)
+
+
+def _factors(target: torch.Tensor, loss: nn.CrossEntropyLoss, kind: torch.dtype) -> torch.Tensor:
+    """What each row counts for: the weight of its class, and nothing where it is skipped."""
+    kept = target != loss.ignore_index
+    return kept.to(kind) if loss.weight is None else (loss.weight[target.where(kept, 0)] * kept).to(kind)
 
 
 def _stretch(
     scores: torch.Tensor, target: torch.Tensor, loss: nn.CrossEntropyLoss
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """The sum of a stretch's losses, what they count for, the gradient of each row, and what that is to be times.
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The sum of a stretch's losses, the gradient of each row, and what that is to be times.
 
-    See https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html for the formula. The scores are
-    overwritten.
+    See https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html for the formula. The logarithm of
+    the sum of exponentials is found from the largest score and its probability, which the softmax has made already.
     """
     kept = target != loss.ignore_index
     classes = target.where(kept, 0)
-    likely = (scores.float() if scores.dtype == torch.bfloat16 else scores).log_softmax(1)
-    factor = kept.to(likely.dtype) if loss.weight is None else loss.weight[classes] * kept
-    smoothing, count = loss.label_smoothing, likely.shape[1]
+    scores = scores.float() if scores.dtype == torch.bfloat16 else scores
+    factor = _factors(target, loss, scores.dtype)
+    gradient = scores.softmax(1)
+    total = scores.amax(1) - gradient.amax(1).log()
+    smoothing, count = loss.label_smoothing, scores.shape[1]
     sure = 1 - smoothing
-    each = -sure * likely.gather(1, classes.unsqueeze(1)).squeeze(1) * factor
+    each = sure * (total - scores.gather(1, classes.unsqueeze(1)).squeeze(1)) * factor
     if smoothing:
-        spread = likely.sum(1) if loss.weight is None else likely @ loss.weight
-        each -= spread * kept * (smoothing / count)
-    gradient = likely.exp_()
-    share = factor.sum()
+        spread = scores.sum(1) if loss.weight is None else scores @ loss.weight
+        whole = count if loss.weight is None else loss.weight.sum()
+        each += (total * whole - spread) * kept * (smoothing / count)
     if not smoothing:
         pulled = torch.full_like(factor, -1.0)
     elif loss.weight is None:
@@ -160,17 +170,18 @@ def _stretch(
     else:
         gradient *= (sure * factor + loss.weight.sum() * (smoothing / count)).unsqueeze(1)
         gradient -= loss.weight * (smoothing / count)
-        pulled, factor = -sure * factor, kept.to(likely.dtype)
+        pulled, factor = -sure * factor, kept.to(scores.dtype)
     gradient.scatter_add_(1, classes.unsqueeze(1), pulled.unsqueeze(1))
-    return each.sum(), share, gradient, factor
+    return each.sum(), gradient, factor
 
 
-def _add_product(total: torch.Tensor, gradient: torch.Tensor, given: torch.Tensor) -> None:
-    """Add the gradient of a weight by one stretch, in the weight's own numbers."""
-    if gradient.dtype == total.dtype:
-        total.addmm_(gradient.t(), given)
+def _add_product(total: torch.Tensor, gradient: torch.Tensor, given: torch.Tensor, *, first: bool) -> None:
+    """Add the gradient of a weight by one stretch, in the weight's own numbers; the first is written."""
+    if gradient.dtype != total.dtype:
+        product = gradient.t() @ given
+        total.copy_(product) if first else total.add_(product)
     else:
-        total += gradient.t() @ given
+        torch.addmm(total, gradient.t(), given, beta=0 if first else 1, out=total)
 
 
 def holding_back(call: Callable[..., Any], layers: Sequence[nn.Module]) -> Callable[..., Any]:
