@@ -36,7 +36,7 @@ from netspec.views.last_layers import last_layers
 LR = 1e-3
 GPT = """\
 inputs: {{text: int T}}
-params: {{d: {width}, heads: 4}}
+params: {{d: {width}, heads: {heads}}}
 blocks:
   block:
     ln_1: layernorm{bias}
@@ -121,7 +121,7 @@ class Kind:
 
 
 def _gpt(vocab: int, length: int, width: int, depth: int, batch: int, steps: int) -> Kind:
-    text = GPT.format(vocab=vocab, length=length, width=width, depth=depth, bias="")
+    text = GPT.format(vocab=vocab, length=length, width=width, heads=4, depth=depth, bias="")
     return Kind(
         text,
         lambda: networks.GPT(vocab, length, width, 4, depth, bias=True),

@@ -152,3 +152,37 @@ class UNet(nn.Module):
         x = self.up1(self.both2(torch.cat((x, two), 1)))
         found: Tensor = self.out(self.both1(torch.cat((x, one), 1)))
         return found
+
+
+class Bottleneck(nn.Module):
+    """A block of ResNet-50, as in torchvision."""
+
+    def __init__(self, given: int, width: int, stride: int) -> None:
+        super().__init__()
+        self.conv1, self.bn1 = nn.Conv2d(given, width, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv2, self.bn2 = nn.Conv2d(width, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width)
+        self.conv3, self.bn3 = nn.Conv2d(width, 4 * width, 1, bias=False), nn.BatchNorm2d(4 * width)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample: nn.Module | None = None
+        if stride != 1 or given != 4 * width:
+            pieces = nn.Conv2d(given, 4 * width, 1, stride, bias=False), nn.BatchNorm2d(4 * width)
+            self.downsample = nn.Sequential(*pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kept = x if self.downsample is None else self.downsample(x)
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.relu(self.bn2(self.conv2(x)))
+        found: Tensor = self.relu(self.bn3(self.conv3(x)) + kept)
+        return found
+
+
+def resnet50() -> nn.Module:
+    """ResNet-50."""
+    pieces: list[nn.Module] = [nn.Conv2d(3, 64, 7, 2, 3, bias=False), nn.BatchNorm2d(64), nn.ReLU(inplace=True)]
+    pieces.append(nn.MaxPool2d(3, 2, 1))
+    given = 64
+    for stage, count in enumerate((3, 4, 6, 3)):
+        for number in range(count):
+            pieces.append(Bottleneck(given, 64 * 2**stage, 2 if stage and not number else 1))
+            given = 256 * 2**stage
+    return nn.Sequential(*pieces, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(2048, 1000))
