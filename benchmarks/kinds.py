@@ -73,6 +73,7 @@ layers: [conv 16 k3 same nobias, bn, relu, basic 16, basic 32 s2, basic 64 s2, g
 """
 UNET = """\
 input: 3x64x64
+defaults: {relu: inplace=true}
 blocks:
   twice c: [conv $c k3 same nobias, bn, relu, conv $c k3 same nobias, bn, relu]
 layers:

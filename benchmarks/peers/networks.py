@@ -40,7 +40,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.attn(self.ln_1(x))
-        return x + self.c_proj(F.gelu(self.c_fc(self.ln_2(x))))
+        found: Tensor = x + self.c_proj(F.gelu(self.c_fc(self.ln_2(x))))
+        return found
 
 
 class GPT(nn.Module):

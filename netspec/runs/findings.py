@@ -114,7 +114,7 @@ def _gather(
 def _size(module: nn.Module, split: Split, taken: int) -> int:
     """Samples in a batch: fewer than in evaluation where the network gives many numbers of each, as of many classes."""
     inputs, _ = split.batch(torch.arange(min(1, len(split))))
-    numbers = sum(x.numel() for x in predictions(module(*inputs[:taken])))
+    numbers: int = sum(x.numel() for x in predictions(module(*inputs[:taken])))
     return max(1, min(batch_size(split, 64), AT_ONCE // max(1, numbers)))
 
 

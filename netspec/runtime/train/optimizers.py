@@ -47,13 +47,13 @@ class Several(torch.optim.Optimizer):
         self.parts = parts
         self.defaults = dict(parts[0].defaults)
 
-    @property  # type: ignore[override]
-    def param_groups(self) -> list[dict[str, Any]]:
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """The groups of all, which a schedule moves."""
         return [group for part in self.parts for group in part.param_groups]
 
-    @property  # type: ignore[override]
-    def state(self) -> Any:
+    @property
+    def state(self) -> Any:  # type: ignore[override]
         """What all hold of their parameters; what a parameter has none of is not there."""
         return defaultdict(dict, {p: held for part in self.parts for p, held in part.state.items()})
 
