@@ -8,6 +8,7 @@ from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
 from netspec.records import Bool, Float, Int
 from netspec.several import Several, whole
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample, show
 
 
@@ -70,6 +71,11 @@ class LayerNorm(TrailingNorm):
     def needs_module(self) -> bool:
         return self.elementwise_affine
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        x = inputs[0]
+        weights = (tape.own(name) for name in self.parameters())
+        return tape.norm(x, *weights, groups=x.shape[: len(x.shape) - len(self._sizes())])
+
 
 class RMSNorm(TrailingNorm):
     """Divides each sample by the root of its mean square over the last axis, or the last axes."""
@@ -84,6 +90,10 @@ class RMSNorm(TrailingNorm):
 
     def needs_module(self) -> bool:
         return self.elementwise_affine
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        weight = tape.own("weight") if self.elementwise_affine is True else None
+        return tape.rms_norm(inputs[0], weight, len(self._sizes()))
 
 
 class ResponseNorm(Layer):

@@ -108,6 +108,7 @@ class UpsamplingBilinear2d(Upsampling2d):
 class PixelShuffle(Layer):
     """Makes a map larger by spreading groups of channels over space: C r^2 x H x W to C x H r x W r."""
 
+    keeps = ""
     rule = "channels x height x width become channels / r^2 x height r x width r, r being upscale_factor."
     functional = True
     words = ("pixel_shuffle",)
@@ -127,6 +128,7 @@ class PixelShuffle(Layer):
 class PixelUnshuffle(Layer):
     """Makes a map smaller by moving blocks of it into channels: C x H r x W r to C r^2 x H x W."""
 
+    keeps = ""
     rule = "channels x height x width become channels r^2 x height / r x width / r, r being downscale_factor."
     functional = True
     words = ("pixel_unshuffle",)

@@ -12,6 +12,7 @@ from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast, fits
 from netspec.ops.comparing import need_bools
 from netspec.records import Bool, Checked, Float, Int, refuse
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 
@@ -95,6 +96,18 @@ class SDPA(Op):
         pairs = product(query[:-1]) * key[-2] * heads
         return pairs * (query[-1] // heads) + pairs * (value[-1] // heads)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        mask = inputs[3] if len(inputs) > 3 else None
+        query, key, value = inputs[:3]
+        if self.heads is None:
+            return tape.attention(query, key, value, mask, self.dropout_p, self.enable_gqa)
+        parts = (
+            tape.reshape(x, (*x.shape[:-1], self.heads, x.shape[-1] // self.heads)).transpose(-3, -2)
+            for x in (query, key, value)
+        )
+        made = tape.attention(*parts, mask, self.dropout_p, self.enable_gqa)
+        return tape.flatten(made.transpose(-3, -2), -2)
+
 
 def _fill(value: Any) -> Any:
     """A number, or one of the two infinities as a word."""
@@ -124,10 +137,17 @@ class MaskedFill(Op):
             raise Misfit(f"puts {value} among values of {x.dtype}", "Give another number.", field="value", code="dtype")
         return x.with_shape(*broadcast("masks", x, mask))
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        made = tape.plain(self, inputs)
+        if made.grad:
+            tape.keep(inputs[1])
+        return made
+
 
 class Triangle(Op):
     """What tril and triu share."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example_input = "10x10"
 

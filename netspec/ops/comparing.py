@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.layers.base import Op
 from netspec.ops.arithmetic import Arithmetic
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import broadcast, promoted
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
 class Comparison(Arithmetic):
     """What all comparisons share: two tensors that broadcast, or one and a number; the result is boolean."""
 
+    keeps = ""
     rule = "The inputs broadcast; the result is booleans."
     verb = "compares"
 
@@ -59,6 +63,7 @@ class Ge(Comparison):
 class LogicalNot(Op):
     """Turns true into false and false into true."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     words = ("logical_not",)
     example, example_input = "logical_not(mask)", "bool 10"
@@ -71,6 +76,7 @@ class LogicalNot(Op):
 class LogicalAnd(Op):
     """Tells where all inputs are true."""
 
+    keeps = ""
     rule = "The inputs broadcast."
     inputs = (2, 2)
     words = ("logical_and",)
@@ -84,6 +90,7 @@ class LogicalAnd(Op):
 class LogicalOr(Op):
     """Tells where either input is true."""
 
+    keeps = ""
     rule = "The inputs broadcast."
     inputs = (2, 2)
     words = ("logical_or",)
@@ -110,6 +117,12 @@ class Where(Op):
             raise Misfit("takes what stands elsewhere as a number or as a third input", hint, code="inputs")
         need_bools(inputs[0])
         return Tensor(broadcast("chooses among", *inputs), promoted((x.dtype for x in inputs[1:]), self.other))
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        made = tape.plain(self, inputs)
+        if made.grad:
+            tape.keep(inputs[0])
+        return made
 
 
 def need_bools(*inputs: Tensor) -> None:

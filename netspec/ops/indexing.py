@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.dims import Dim, Size
 from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Extent, axis, differ, need_some, put
 from netspec.records import Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -27,6 +30,9 @@ class Select(Op):
             raise Misfit(f"takes place {self.index} of {size} on axis {at}", hint, field="index")
         return x.with_shape(*put(x.shape, at))
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        return inputs[0].without(self.dim)
+
 
 class Slice(Op):
     """Takes a stretch of an axis: `slice 1 -1` from the last on, `slice 2 0 -3` all but the last three."""
@@ -46,6 +52,10 @@ class Slice(Op):
         reach = "the end" if self.stop is None else self.stop
         need_some(size, f"takes places {self.start} to {reach} of {x.shape[at]}, which is nothing", "start")
         return x.with_shape(*put(x.shape, at, size))
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        x = inputs[0]
+        return x.narrow(self.dim, self.shape(x.tensor).shape[x.at(self.dim)], self.step)
 
 
 def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
@@ -85,6 +95,9 @@ class Narrow(Op):
                 raise Misfit(f"takes {length} places from {start} on, axis {at} has {size}", field="length")
         return x.with_shape(*put(x.shape, at, length))
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        return inputs[0].narrow(self.dim, self.length)
+
 
 class IndexSelect(Op):
     """Takes the places on an axis that the second input lists."""
@@ -105,6 +118,12 @@ class IndexSelect(Op):
             hint = "Flatten it first with `reshape -1`, or use gather or lookup."
             raise Misfit(f"takes a list of places, its second input is {places}", hint, code="rank")
         return x.with_shape(*put(x.shape, at, places.shape[0] if places.shape else 1))
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        made = tape.plain(self, inputs)
+        if made.grad:
+            tape.keep(inputs[1])
+        return made
 
 
 class Gather(Op):
@@ -129,6 +148,12 @@ class Gather(Op):
                 raise Misfit(text, "Only the axis that is gathered along may be longer.", code=differ(size, taken))
         return x.with_shape(*places.shape)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        made = tape.plain(self, inputs, "input")
+        if made.grad:
+            tape.keep(inputs[1])
+        return made
+
 
 class Scattering(Op):
     """What scatter and scatter_add share."""
@@ -151,6 +176,12 @@ class Scattering(Op):
             if i != at:
                 need_within(taken, size, f"puts {places} places into {x}", i)
         return x
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        made = tape.plain(self, inputs)
+        if made.grad:
+            tape.keep(inputs[1])
+        return made
 
 
 class Scatter(Scattering):
@@ -193,6 +224,12 @@ class IndexAdd(Op):
                 text = f"adds {Tensor(wanted, x.dtype)}, its third input is {source}: {size} and {given} on axis {i}"
                 raise Misfit(text, code=differ(size, given))
         return x
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        made = tape.plain(self, inputs)
+        if made.grad:
+            tape.keep(inputs[1])
+        return made
 
 
 def need_within(part: Size, whole: Size, doing: str, at: int) -> None:

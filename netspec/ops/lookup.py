@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.layers.base import Op
 from netspec.ops.indexing import need_index
 from netspec.records import Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
 class OneHot(Op):
     """Turns each whole number into zeros with a single one at its place. The result is whole numbers too."""
 
+    keeps = ""
     rule = "A last axis of as many places as there are classes."
     words = ("one_hot",)
     example, example_input = "one_hot 10", "int 5"
@@ -36,3 +40,9 @@ class Lookup(Op):
         if len(table.shape) != 2:
             raise Misfit(f"takes a table of rows x width, its second input is {table}", code="rank")
         return table.with_shape(*index.shape, table.shape[1])
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        made = tape.plain(self, inputs)
+        if made.grad:
+            tape.keep(inputs[0])
+        return made

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from netspec.dims import product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Number, axis
 from netspec.records import Float, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 
@@ -26,6 +27,14 @@ class Normalize(Op):
         need_float(inputs[0])
         axis(self.dim, inputs[0])
         return inputs[0]
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        (x,) = inputs
+        one = tuple(1 if d == x.at(self.dim) else size for d, size in enumerate(x.shape))
+        length = tape.new(one, [x])
+        if x.grad:
+            tape.keep(x, length)
+        return tape.div(x, tape.each(length, "input").expand(x.shape))
 
 
 class FunctionalNorm(Op):
@@ -67,6 +76,13 @@ class LayerNormFunction(LastAxesNorm):
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        x, *weights = inputs
+        count = len(weights[0].shape)
+        made = tape.norm(x, *weights, groups=x.shape[: len(x.shape) - count])
+        tape.keep(*(weights if made.grad else ()))
+        return made
+
 
 class RMSNormFunction(LastAxesNorm):
     """Divides the last axes by their root mean square, with a weight that is given as input."""
@@ -77,6 +93,10 @@ class RMSNormFunction(LastAxesNorm):
     example, example_input = "rms_norm(x weight)", "{x: 10x32, weight: parameter 32}"
 
     eps = Float("added to the mean square; without it, the smallest step of the dtype", None, ge=0)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        x, weight = inputs
+        return tape.rms_norm(x, weight, len(weight.shape))
 
 
 class GroupNormFunction(FunctionalNorm):
@@ -97,3 +117,9 @@ class GroupNormFunction(FunctionalNorm):
         if product(x.shape) == self.num_groups:
             raise Misfit(f"normalises groups of one element: {x} in {self.num_groups} groups", field="num_groups")
         return x
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        x, *weights = inputs
+        made = tape.norm(tape.mapped(x), *weights, groups=(x.shape[0], self.num_groups))
+        tape.keep(*(weights if made.grad else ()))
+        return made

@@ -9,6 +9,7 @@ from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Number, axes, axis, put
 from netspec.ops.broadcasting import need_numbers
 from netspec.records import Bool, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Dtype, Misfit, Tensor, need_float
 
 
@@ -40,12 +41,14 @@ class Reduction(Op):
 class Mean(Reduction):
     """Averages over axes: `mean 2 3` over height and width."""
 
+    keeps = ""
     example = "mean 2 3"
 
 
 class Sum(Reduction):
     """Sums over axes."""
 
+    keeps = ""
     example = "sum 1"
 
     def check(self, x: Tensor, count: Size) -> None:
@@ -58,6 +61,7 @@ class Sum(Reduction):
 class AMax(Reduction):
     """Takes the largest value over axes."""
 
+    keeps = "input result"
     example = "amax 2 3"
 
     def check(self, x: Tensor, count: Size) -> None:
@@ -67,6 +71,7 @@ class AMax(Reduction):
 class AMin(Reduction):
     """Takes the smallest value over axes."""
 
+    keeps = "input result"
     example = "amin 2 3"
 
     def check(self, x: Tensor, count: Size) -> None:
@@ -76,6 +81,7 @@ class AMin(Reduction):
 class LogSumExp(Reduction):
     """Gives log(sum(exp(x))) over axes, computed without overflow."""
 
+    keeps = "input result"
     example = "logsumexp 1"
 
     def check(self, x: Tensor, count: Size) -> None:
@@ -100,18 +106,21 @@ class Spread(Reduction):
 class Var(Spread):
     """Gives the variance over axes."""
 
+    keeps = "input"
     example = "var 1"
 
 
 class Std(Spread):
     """Gives the standard deviation over axes."""
 
+    keeps = "input result"
     example = "std 1"
 
 
 class VectorNorm(Reduction):
     """Gives the length of the vectors that lie along axes; for ord=2 the root of the sum of squares."""
 
+    keeps = "input result"
     words = ("vector_norm",)
     example = "vector_norm 1"
 
@@ -142,6 +151,12 @@ class Extremes(SingleAxis):
         values = self.reduced(inputs[0])
         return values, Tensor(values.shape, "int64")
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        values, places = tape.plain(self, inputs)
+        if values.grad:
+            tape.keep(places)
+        return values, places
+
 
 class Max(Extremes):
     """Takes the largest value on an axis, as .values, and its place there, as .indices."""
@@ -166,18 +181,21 @@ class Place(SingleAxis):
 class ArgMax(Place):
     """Tells where on an axis the largest value stands."""
 
+    keeps = ""
     example = "argmax 1"
 
 
 class ArgMin(Place):
     """Tells where on an axis the smallest value stands."""
 
+    keeps = ""
     example = "argmin 1"
 
 
 class Prod(SingleAxis):
     """Multiplies all values on an axis."""
 
+    keeps = "input result"
     example = "prod 1"
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -188,6 +206,7 @@ class Prod(SingleAxis):
 class CumSum(Op):
     """Sums along an axis, keeping every sum on the way."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example, example_input = "cumsum 1", "10x32"
 

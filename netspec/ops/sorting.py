@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Extent, axis, put
 from netspec.ops.broadcasting import need_numbers
 from netspec.records import Bool
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -34,6 +37,12 @@ class TopK(Op):
         values = x.with_shape(*put(x.shape, at, self.k))
         return values, Tensor(values.shape, "int64")
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        values, places = tape.plain(self, inputs)
+        if values.grad:
+            tape.keep(places)
+        return values, places
+
 
 class Sort(Op):
     """Puts the values on an axis in order, as .values, and tells where each stood, as .indices."""
@@ -49,10 +58,17 @@ class Sort(Op):
         axis(self.dim, inputs[0])
         return inputs[0], Tensor(inputs[0].shape, "int64")
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        values, places = tape.plain(self, inputs)
+        if values.grad:
+            tape.keep(places)
+        return values, places
+
 
 class ArgSort(Op):
     """Tells where each value of an axis stands once they are in order."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example, example_input = "argsort", "10x32"
 

@@ -1,0 +1,178 @@
+"""What one pass of a network in training keeps for backward, in symbols: the graph run on a tape.
+
+A level that runs once for each place of an axis keeps as much at each place but the first and the last; of routed
+experts each keeps what its tokens need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from netspec.dims import Size, product, substitute
+from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value, flat
+from netspec.saved import Held, Storage, Tape
+from netspec.saved.held import BYTES, dense, pixelwise
+
+NAMELESS = ""
+
+
+@dataclass
+class Pass:
+    """A pass of a network on a tape."""
+
+    graph: Graph
+    tape: Tape
+    values: dict[Value, Held] = field(default_factory=dict)
+    """What flows, by the values of the graph."""
+    names: dict[Step, str] = field(default_factory=dict)
+    """The path of each member, by the step that registers it."""
+    owned: dict[str, Held] = field(default_factory=dict)
+    """Parameters and buffers, by their names."""
+
+    def __post_init__(self) -> None:
+        for path, step in self.graph.root.owners():
+            self.names.setdefault(step, path)
+
+    def run(self, inputs: Mapping[str, Held] | None = None) -> dict[str, Held]:
+        """Run the network, on these inputs where they are given, and return what it gives by name."""
+        for name, value in self.graph.root.inputs.items():
+            assert value.tensor is not None
+            given = (inputs or {}).get(name)
+            self.values[value] = given or self.given(value.tensor.shape, value.tensor.dtype)
+        self.level(self.graph.root)
+        return {name: self.of(value) for name, value in self.graph.results.items()}
+
+    def given(self, shape: Sequence[Size], dtype: str) -> Held:
+        """What comes from outside; a map as the network stores its own."""
+        found = self.tape.new(shape, dtype=dtype)
+        return replace(found, strides=pixelwise(found.shape)) if self.tape.pixelwise and len(shape) == 4 else found
+
+    def of(self, value: Value) -> Held:
+        """What flows as a value."""
+        return self.values[value.actual]
+
+    def level(self, level: Level) -> None:
+        """Run the steps of a level."""
+        for step in level.steps:
+            self.step(step)
+
+    def step(self, step: Step) -> None:
+        """Run a step, if it is run in training."""
+        if step.left_out or step.idle:
+            return
+        if step.training is False:
+            if step.passed is not None:
+                self.values[step.value] = self.of(step.passed)
+            return
+        if step.body is not None:
+            self.called(step, step.body)
+            return
+        assert step.op is not None
+        if step.op.owned:
+            self.values[step.value] = self.own(step, "")
+            return
+        self.tape.own = lambda name: self.own(step, name)
+        op = step.op
+        plugin = op.origin and not {"kept", "keeps"} & set(vars(type(op)))
+        inputs = [self.of(v) for v in step.inputs]
+        if step.wrap is not None:
+            made = step.wrap.kept(self.tape, op, *inputs)
+        elif plugin:
+            made = self.tape.unread(op, inputs)
+        else:
+            made = op.kept(self.tape, *inputs)
+        self.give(step.results, made)
+
+    def give(self, results: Any, made: Any) -> None:
+        """Let what was made flow as the results, which are nested alike."""
+        if not isinstance(results, tuple):
+            self.values[results] = made
+            return
+        for result, each in zip(results, made, strict=False):
+            self.give(result, each)
+
+    def called(self, step: Step, body: Level) -> None:
+        """Run a level with what its step gives it."""
+        given = [self.of(v) for v in step.inputs]
+        inner = list(body.inputs.values())
+        if body.scan is not None:
+            self.scanned(body, body.scan, given)
+        elif body.route is not None:
+            self.routed(body, body.route, given)
+        else:
+            self.values.update(zip(inner, given, strict=False))
+            self.level(body)
+        for outer, own in body.exports.items():
+            if not body.repeats_body:
+                self.values[outer] = self.of(own)
+
+    def own(self, step: Step, name: str) -> Held:
+        """A parameter or a buffer of a step's member, by its name there."""
+        member = step.first_run or step
+        path = self.names.get(member, member.path)
+        full = f"{path}.{name}" if name else path
+        full = self.graph.ties.get(full, full)
+        if full not in self.owned:
+            self.owned[full] = self._made(member, name, full)
+        return self.owned[full]
+
+    def _made(self, member: Step, name: str, full: str) -> Held:
+        parameters = member.parameters()
+        tensor = member.value.tensor
+        shape = parameters.get(name) or member.buffers().get(name) or (tensor.shape if tensor else ())
+        owned = member.op is not None and member.op.owned and tensor is not None
+        dtype = tensor.dtype if owned and tensor is not None else "float32"
+        trainable = getattr(member.op, "trainable", True) is True
+        grad = name in parameters and trainable and not self.graph.weights.frozen(full)
+        storage = Storage(product(shape) * BYTES[dtype], lasting=True, name=full)
+        strides = pixelwise(tuple(shape)) if self.tape.pixelwise and len(shape) == 4 else dense(shape)
+        return Held(storage, tuple(shape), strides, dtype, grad)
+
+    # --- what runs its steps more than once -----------------------------------------------------
+
+    def scanned(self, body: Level, scan: Scan, given: Sequence[Held]) -> None:
+        """Run a level for the first place, for one that stands for all between, and for the last."""
+        inner = list(body.inputs.values())
+        places = [x.without(scan.axis) for x in given[: scan.over]]
+        states = list(given[scan.over :])
+        times = self.tape.times
+        rounds: list[Size] = [1, scan.length - 2, 1] if not isinstance(scan.length, int) or scan.length > 2 else []
+        for count in rounds or [1] * int(scan.length):  # type: ignore[arg-type]
+            self.tape.times = times * count
+            self.values.update(zip(inner, [*places, *states], strict=False))
+            self.level(body)
+            states = [self.of(value) for value in scan.nexts]
+        self.tape.times = times
+        for outer, own in body.exports.items():
+            made = self.of(own)
+            if own in scan.last or outer in scan.last:
+                self.values[outer] = made
+            else:
+                assert outer.tensor is not None
+                self.values[outer] = self.tape.new(outer.tensor.shape, [made])
+
+    def routed(self, body: Level, route: Route, given: Sequence[Held]) -> None:
+        """Run experts for tokens of a number that only the run knows, and count what all of them keep together."""
+        raise NotImplementedError
+
+
+def kept(graph: Graph, tape: Tape) -> dict[str, Held]:
+    """Run a network in training on a tape, and return what it gives by name."""
+    return Pass(graph, tape).run()
+
+
+def counted(values: Sequence[Value]) -> list[Value]:
+    """All values of results, nested or not."""
+    return [each for value in values for each in flat(value)]
+
+
+def evaluated(size: Size, **sizes: int) -> int:
+    """A size with numbers for what only the run knows."""
+    found = substitute(size, dict(sizes))
+    assert isinstance(found, int)
+    return found
+
+
+__all__ = ["ROUTED", "Pass", "counted", "evaluated", "kept"]
