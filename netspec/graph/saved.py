@@ -10,12 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from netspec.dims import Size, product, substitute
-from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value, flat
+from netspec.dims import Size, named, product
+from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value
 from netspec.saved import Held, Storage, Tape
 from netspec.saved.held import BYTES, dense, pixelwise
-
-NAMELESS = ""
 
 
 @dataclass
@@ -155,24 +153,35 @@ class Pass:
 
     def routed(self, body: Level, route: Route, given: Sequence[Held]) -> None:
         """Run experts for tokens of a number that only the run knows, and count what all of them keep together."""
-        raise NotImplementedError
+        tape, (tokens, *each) = self.tape, given
+        first, *others = list(body.inputs.values())
+        weights = each.pop() if route.weighted else None
+        each.pop()  # which tokens go to which expert: nothing of it is kept
+        before = set(tape.made_storages)
+        total = replace(tape.new(tokens.shape, dtype=tokens.dtype), grad=tokens.grad)
+        if not route.apart:
+            self.values.update(zip(others, (x.without(0) for x in each), strict=False))
+        for number, end in enumerate(route.ends):
+            places = tape.new((named(ROUTED), 2), dtype="int64")
+            own = tape.new((named(ROUTED), *tokens.shape[1:]), [tokens])
+            tape.keep(places if own.grad else None)
+            self.values[first] = own
+            for step in [body.steps[number]] if route.apart else body.steps:
+                self.step(step)
+            made = self.of(end)
+            if weights is not None:
+                share = tape.new((named(ROUTED), *(1,) * (len(made.shape) - 1)), [weights])
+                tape.keep(places if share.grad else None)
+                made = tape.mul(made, share)
+            tape.keep(*((places, made) if made.grad else ()))
+            total = replace(total, grad=total.grad or made.grad)
+        for storage in set(tape.made_storages) - before:
+            if storage is not total.storage:
+                storage.bytes = route.spread(storage.bytes)
+        for outer in body.exports:
+            self.values[outer] = total
 
 
 def kept(graph: Graph, tape: Tape) -> dict[str, Held]:
     """Run a network in training on a tape, and return what it gives by name."""
     return Pass(graph, tape).run()
-
-
-def counted(values: Sequence[Value]) -> list[Value]:
-    """All values of results, nested or not."""
-    return [each for value in values for each in flat(value)]
-
-
-def evaluated(size: Size, **sizes: int) -> int:
-    """A size with numbers for what only the run knows."""
-    found = substitute(size, dict(sizes))
-    assert isinstance(found, int)
-    return found
-
-
-__all__ = ["ROUTED", "Pass", "counted", "evaluated", "kept"]

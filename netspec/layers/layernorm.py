@@ -7,8 +7,8 @@ from typing import Any, Self
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
 from netspec.records import Bool, Float, Int
-from netspec.several import Several, whole
 from netspec.saved import Held, Tape
+from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample, show
 
 

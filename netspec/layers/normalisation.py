@@ -167,4 +167,4 @@ class GroupNorm(Layer):
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         x = tape.mapped(inputs[0])
         weights = (tape.own(name) for name in self.parameters())
-        return tape.norm(x, *weights, groups=(x.shape[0], self.num_groups))
+        return tape.norm(x, *weights, groups=(x.shape[0], self.num_groups), mapped=True)

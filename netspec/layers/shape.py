@@ -7,8 +7,8 @@ from typing import Any, Self
 from netspec.dims import Size, product
 from netspec.layers.base import Layer
 from netspec.records import Int
-from netspec.several import Dims
 from netspec.saved import Held, Tape
+from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, axis_size, need_known, sample, show
 
 

@@ -137,7 +137,9 @@ class Encoding(Transforming):
     def encoded(self, tape: Tape, x: Held, masks: dict[str, Held], prefix: str) -> Held:
         """What one layer keeps, and what it gives."""
         if self.norm_first:
-            x = tape.add(x, self.looked(tape, self.normed(tape, x, f"{prefix}norm1"), None, f"{prefix}self_attn.", masks))
+            x = tape.add(
+                x, self.looked(tape, self.normed(tape, x, f"{prefix}norm1"), None, f"{prefix}self_attn.", masks)
+            )
             return tape.add(x, self.fed(tape, self.normed(tape, x, f"{prefix}norm2"), prefix))
         x = self.normed(tape, tape.add(x, self.looked(tape, x, None, f"{prefix}self_attn.", masks)), f"{prefix}norm1")
         return self.normed(tape, tape.add(x, self.fed(tape, x, prefix)), f"{prefix}norm2")

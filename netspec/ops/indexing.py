@@ -228,7 +228,7 @@ class IndexAdd(Op):
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         made = tape.plain(self, inputs)
         if made.grad:
-            tape.keep(inputs[1])
+            tape.keep(*inputs[1:])
         return made
 
 

@@ -120,6 +120,6 @@ class GroupNormFunction(FunctionalNorm):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         x, *weights = inputs
-        made = tape.norm(tape.mapped(x), *weights, groups=(x.shape[0], self.num_groups))
+        made = tape.norm(tape.mapped(x), *weights, groups=(x.shape[0], self.num_groups), mapped=True)
         tape.keep(*(weights if made.grad else ()))
         return made

@@ -6,8 +6,8 @@ from typing import Any
 
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Extent, Extents, axes, axis, differ, put
-from netspec.several import Dims
 from netspec.saved import Held, Tape
+from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, show
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from netspec.dims import Dim, Size, product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, axes, axis, put
-from netspec.several import Dims
 from netspec.saved import Held, Tape
+from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, show
 
 

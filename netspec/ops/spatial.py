@@ -11,8 +11,8 @@ from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ, need_some
 from netspec.ops.broadcasting import need_numbers
 from netspec.records import MAX_INT, Bool, Choice, Maybe
-from netspec.several import Dims, Several, positive
 from netspec.saved import Held, Tape
+from netspec.several import Dims, Several, positive
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 MODES: Final = {

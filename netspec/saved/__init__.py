@@ -1,4 +1,4 @@
-"""What torch's backward pass keeps of a forward one, followed in symbols: which tensors share memory, and their bytes."""
+"""What torch keeps of a forward pass for the backward one, in symbols: tensors that share memory, and their bytes."""
 
 from netspec.saved.held import Held, Storage
 from netspec.saved.tape import Tape

@@ -76,9 +76,7 @@ class Held:
     def permute(self, dims: Sequence[int]) -> Held:
         """The axes in another order."""
         order = [self.at(d) for d in dims]
-        return replace(
-            self, shape=tuple(self.shape[d] for d in order), strides=tuple(self.strides[d] for d in order)
-        )
+        return replace(self, shape=tuple(self.shape[d] for d in order), strides=tuple(self.strides[d] for d in order))
 
     def transpose(self, first: int, second: int) -> Held:
         """Two axes exchanged."""
@@ -95,9 +93,7 @@ class Held:
     def narrow(self, axis: int, size: Size, step: Size = 1) -> Held:
         """Some places of an axis."""
         a = self.at(axis)
-        return replace(
-            self, shape=_put(self.shape, a, size), strides=_put(self.strides, a, self.strides[a] * step)
-        )
+        return replace(self, shape=_put(self.shape, a, size), strides=_put(self.strides, a, self.strides[a] * step))
 
     def unsqueeze(self, axis: int) -> Held:
         """With an axis of size 1 before that of the result's number."""
@@ -135,7 +131,7 @@ def dense(shape: Sequence[Size]) -> Shape:
 
 def pixelwise(shape: Sequence[Size]) -> Shape:
     """The strides of maps that are stored pixel by pixel."""
-    b, c, h, w = shape
+    _, c, h, w = shape
     return (h * w * c, 1, w * c, c)
 
 

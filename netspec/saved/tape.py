@@ -40,7 +40,8 @@ class Tape:
     """The operations of which it is not known what they keep."""
     times: Size = 1
     """How often what is made now is made."""
-    _made: dict[Storage, Size] = field(default_factory=dict)
+    made_storages: dict[Storage, Size] = field(default_factory=dict)
+    """All memory that was made, and how often."""
     _casts: dict[str, Held] = field(default_factory=dict)
 
     @property
@@ -55,7 +56,7 @@ class Tape:
         """Keep tensors until backward has read them."""
         for each in tensors:
             if each is not None and not each.storage.lasting:
-                self.saved.setdefault(each.storage, self._made.get(each.storage, 1))
+                self.saved.setdefault(each.storage, self.made_storages.get(each.storage, 1))
 
     def new(self, shape: Sequence[Size], of: Sequence[Held] = (), dtype: str = "", like: Held | None = None) -> Held:
         """A tensor in memory of its own that is computed from others.
@@ -69,14 +70,14 @@ class Tape:
             like = next((each for each in of if each.shape == shape), None)
         strides = dense(shape) if like is None or len(like.shape) != len(shape) else alike(shape, like.strides)
         storage = Storage(product(shape) * BYTES[dtype])
-        self._made[storage] = self.times
+        self.made_storages[storage] = self.times
         floats = dtype in ("float32", "bfloat16")
         return Held(storage, shape, strides, dtype, floats and any(each.grad for each in of))
 
     def promoted(self, tensors: Sequence[Held]) -> str:
         """The dtype that torch gives tensors of these."""
         found = {each.dtype for each in tensors if each.shape} or {each.dtype for each in tensors}
-        return next((dtype for dtype in ("float32", "bfloat16", "int64") if dtype in found), "bool")
+        return next((dtype for dtype in ("float32", "bfloat16", "int64") if dtype in found or not found), "bool")
 
     # --- autocast -------------------------------------------------------------------------------
 
@@ -167,7 +168,7 @@ class Tape:
         return replace(made, shape=(*x.shape[:-1], out), strides=dense((*x.shape[:-1], out)))
 
     def matmul(self, x: Held, y: Held) -> Held:
-        """A product of matrices, or of batches of them, which then become one batch; a copy where they do not lie so."""
+        """A product of matrices, or of batches of them, which become one batch: a copy where they lie otherwise."""
         x, y = self.low(x, y)
         if len(x.shape) == 1 or len(y.shape) == 1:
             return self._vector(x, y)
@@ -196,8 +197,7 @@ class Tape:
     def softmax(self, x: Held) -> Held:
         """softmax or its logarithm; the result is kept."""
         (x,) = self.full_on_gpu(x)
-        made = self.each(x, "result")
-        return made
+        return self.each(x, "result")
 
     def dropout(self, x: Held, p: Any, noise: Shape | None = None) -> Held:
         """Numbers switched off in training: the noise that they are multiplied by is kept, on a GPU a mask of bytes."""
@@ -212,11 +212,11 @@ class Tape:
             self.keep(self.new(x.shape if noise is None else noise, dtype=x.dtype))
         return made
 
-    def norm(self, x: Held, *weights: Held | None, groups: Shape, like: Held | None = None) -> Held:
+    def norm(self, x: Held, *weights: Held | None, groups: Shape, mapped: bool = False) -> Held:
         """A norm in one kernel: its input is kept, and mean and deviation of each group, in float32."""
         (x,) = self.full_on_gpu(x)
         given = [x, *(w for w in weights if w is not None)]
-        made = self.new(x.shape, given, x.dtype, like)
+        made = replace(self.new(x.shape, given, x.dtype), strides=x.strides if mapped else dense(x.shape))
         if made.grad:
             self.keep(x, *(self.new(groups, dtype="float32" if self.cuda else x.dtype) for _ in range(2)))
         return made
@@ -273,6 +273,8 @@ class Tape:
         """
         query, key, value = self.low(query, key, value)
         shape = (*query.shape[:-1], value.shape[-1])
+        if mask is not None and mask.dtype == "bool":
+            mask = self.new(mask.shape, dtype=query.dtype)
         fused = len(query.shape) == 4 and query.shape[-1] == value.shape[-1] and (mask is None or not mask.grad)
         steps = all(x.strides[-1] == 1 for x in (query, key, value))
         if fused and steps and (self.cuda or dropout == 0):
@@ -304,11 +306,10 @@ class Tape:
         floats = [x for x in inputs if x.floats]
         return self.new(shapes.shape, inputs, self.promoted(floats) if dtype == "float32" and floats else dtype)
 
-    def unread(self, op: Any, inputs: Sequence[Held]) -> Any:
-        """An operation of which it is not known what it keeps."""
+    def unread(self, op: Any, inputs: Sequence[Held], layer: Any = None) -> Any:
+        """An operation, or a layer that it wraps, of which it is not known what it keeps."""
         self.unknown.setdefault(op.said)
-        made = self.made(op.shape(*(x.tensor for x in inputs)), inputs)
-        return _graded(made)
+        return _graded(self.made((layer or op).shape(*(x.tensor for x in inputs)), inputs))
 
 
 def _flat(made: Any) -> list[Held]:
