@@ -32,10 +32,15 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def has_accelerator() -> bool:
+    """Whether there is a device that a network may be trained on instead of the CPU."""
+    return any(next(Path("/dev").glob(name), None) for name in ACCELERATORS)
+
+
 def room_on(device: str) -> int:
     """Bytes that the values of a network can take on `device` at the most; `auto` is an accelerator if one is there."""
     if device == "auto":
-        device = "other" if any(next(Path("/dev").glob(name), None) for name in ACCELERATORS) else "cpu"
+        device = "other" if has_accelerator() else "cpu"
     return memory() if device == "cpu" else max(memory(), LARGEST_DEVICE)
 
 

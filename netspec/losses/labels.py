@@ -20,6 +20,7 @@ from netspec.losses.base import (
 )
 from netspec.losses.one_hot import OneHot
 from netspec.records import Float
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, show
 
 
@@ -69,6 +70,9 @@ class BCELoss(YesNo, OneHot):
     def numbers(self) -> Range:
         return 0, 1
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        return tape.compared(*given)
+
 
 class BCEWithLogitsLoss(YesNo, OneHot):
     """Binary cross entropy of raw scores; the sigmoid is inside, and exact for large scores."""
@@ -89,6 +93,9 @@ class BCEWithLogitsLoss(YesNo, OneHot):
 
     def numbers(self) -> Range:
         return 0, 1
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        return tape.compared(*given)
 
 
 class SoftMarginLoss(YesNo):

@@ -29,12 +29,7 @@ class Normalize(Op):
         return inputs[0]
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        (x,) = inputs
-        one = tuple(1 if d == x.at(self.dim) else size for d, size in enumerate(x.shape))
-        length = tape.new(one, [x])
-        if x.grad:
-            tape.keep(x, length)
-        return tape.div(x, tape.each(length, "input").expand(x.shape))
+        return tape.normalized(inputs[0], self.dim)
 
 
 class FunctionalNorm(Op):

@@ -22,6 +22,17 @@ def _unknown(name: str) -> Held:
     raise KeyError(name)
 
 
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A tensor that was made."""
+
+    storage: Storage
+    of: tuple[Storage, ...]
+    """What it is computed from."""
+    back: tuple[Storage, ...]
+    """Those of them that want gradients."""
+
+
 @dataclass
 class Tape:
     """What is kept of all that was computed so far."""
@@ -36,6 +47,10 @@ class Tape:
     """The parameters and buffers of the operation at hand, by name."""
     saved: dict[Storage, Size] = field(default_factory=dict)
     """How often each piece of memory is there that backward reads; parameters and buffers apart."""
+    made: list[Made] = field(default_factory=list)
+    """All tensors that were made, in order."""
+    first_kept: dict[Storage, int] = field(default_factory=dict)
+    """How many had been made when each piece of memory was kept first: backward frees it when it comes back there."""
     unknown: dict[str, None] = field(default_factory=dict)
     """The operations of which it is not known what they keep."""
     times: Size = 1
@@ -57,6 +72,7 @@ class Tape:
         for each in tensors:
             if each is not None and not each.storage.lasting:
                 self.saved.setdefault(each.storage, self.made_storages.get(each.storage, 1))
+                self.first_kept.setdefault(each.storage, len(self.made))
 
     def new(self, shape: Sequence[Size], of: Sequence[Held] = (), dtype: str = "", like: Held | None = None) -> Held:
         """A tensor in memory of its own that is computed from others.
@@ -71,6 +87,9 @@ class Tape:
         strides = dense(shape) if like is None or len(like.shape) != len(shape) else alike(shape, like.strides)
         storage = Storage(product(shape) * BYTES[dtype])
         self.made_storages[storage] = self.times
+        self.made.append(
+            Made(storage, tuple(each.storage for each in of), tuple(each.storage for each in of if each.grad))
+        )
         floats = dtype in ("float32", "bfloat16")
         return Held(storage, shape, strides, dtype, floats and any(each.grad for each in of))
 
@@ -197,7 +216,9 @@ class Tape:
     def softmax(self, x: Held) -> Held:
         """softmax or its logarithm; the result is kept."""
         (x,) = self.full_on_gpu(x)
-        return self.each(x, "result")
+        made = replace(self.new(x.shape, [x]), strides=dense(x.shape))
+        self.keep(made if made.grad else None)
+        return made
 
     def dropout(self, x: Held, p: Any, noise: Shape | None = None) -> Held:
         """Numbers switched off in training: the noise that they are multiplied by is kept, on a GPU a mask of bytes."""
@@ -289,19 +310,51 @@ class Tape:
             scores = self.add(scores, mask)
         return self.matmul(self.dropout(self.each(scores, "result"), dropout), value)
 
+    def normalized(self, x: Held, dim: int = 1) -> Held:
+        """Vectors divided by their lengths."""
+        one = tuple(1 if d == x.at(dim) else size for d, size in enumerate(x.shape))
+        length = self.new(one, [x])
+        self.keep(*((x, length) if x.grad else ()))
+        return self.div(x, self.each(length, "input").expand(x.shape))
+
+    # --- losses ---------------------------------------------------------------------------------
+
+    def picked(self, x: Held, target: Held) -> Held:
+        """The negative of the numbers that a target picks, and what all of them count for, which is kept too."""
+        if len(x.shape) not in (2, 4):
+            x, target = self.contiguous(x), self.contiguous(target)
+        made = self.new((), [x])
+        if made.grad:
+            self.keep(x, target, self.new(()))
+        return made
+
+    def compared(self, x: Held, target: Held) -> Held:
+        """A loss of each number and its target, which are kept."""
+        made = self.new((), [x, target])
+        if made.grad:
+            self.keep(x, target)
+        return made
+
+    def unread_loss(self, said: str, given: Sequence[Held]) -> Held:
+        """A loss of which it is not known what it keeps."""
+        self.unknown.setdefault(said)
+        return self.new((), given)
+
+    # --- operations -----------------------------------------------------------------------------
+
     def plain(self, op: Any, inputs: Sequence[Held], keeps: str = "") -> Any:
         """An operation whose backward reads its inputs, its results or nothing, and gives new tensors."""
-        made = self.made(op.shape(*(x.tensor for x in inputs)), inputs)
+        made = self.shaped(op.shape(*(x.tensor for x in inputs)), inputs)
         results = [*_flat(made)]
         if any(each.grad for each in results):
             first = [inputs[0]] if "input" in keeps else []
             self.keep(*(inputs if "inputs" in keeps else first), *(results if "result" in keeps else []))
         return made
 
-    def made(self, shapes: Tensor | tuple[Any, ...], inputs: Sequence[Held]) -> Any:
+    def shaped(self, shapes: Tensor | tuple[Any, ...], inputs: Sequence[Held]) -> Any:
         """New tensors of these shapes, which are computed from the inputs."""
         if isinstance(shapes, tuple):
-            return tuple(self.made(each, inputs) for each in shapes)
+            return tuple(self.shaped(each, inputs) for each in shapes)
         dtype = shapes.dtype
         floats = [x for x in inputs if x.floats]
         return self.new(shapes.shape, inputs, self.promoted(floats) if dtype == "float32" and floats else dtype)
@@ -309,7 +362,7 @@ class Tape:
     def unread(self, op: Any, inputs: Sequence[Held], layer: Any = None) -> Any:
         """An operation, or a layer that it wraps, of which it is not known what it keeps."""
         self.unknown.setdefault(op.said)
-        return _graded(self.made((layer or op).shape(*(x.tensor for x in inputs)), inputs))
+        return _graded(self.shaped((layer or op).shape(*(x.tensor for x in inputs)), inputs))
 
 
 def _flat(made: Any) -> list[Held]:
