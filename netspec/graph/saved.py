@@ -6,12 +6,15 @@ experts each keeps what its tokens need.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netspec.dims import Size, named, product
 from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value
+from netspec.layers.adaptive import AdaptiveMaxPool
+from netspec.layers.pooling import MaxPool
 from netspec.saved import Held, Storage, Tape
 from netspec.saved.held import BYTES, dense, pixelwise
 
@@ -28,6 +31,9 @@ class Pass:
     """The path of each member, by the step that registers it."""
     owned: dict[str, Held] = field(default_factory=dict)
     """Parameters and buffers, by their names."""
+    reorder: bool = False
+    """Whether max pools are computed before relus, as a run may."""
+    _read: Counter[Value] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         for path, step in self.graph.root.owners():
@@ -53,8 +59,41 @@ class Pass:
 
     def level(self, level: Level) -> None:
         """Run the steps of a level."""
-        for step in level.steps:
-            self.step(step)
+        steps = [step for step in level.steps if not step.left_out and not step.idle]
+        swapped: Step | None = None
+        for step, behind in zip(steps, [*steps[1:], None], strict=True):
+            if step is swapped:
+                continue
+            swapped = behind if behind is not None and self.reorder and self._first(step, behind) else None
+            if swapped is None:
+                self.step(step)
+            else:
+                self._pool_first(step, swapped)
+
+    def _first(self, relu: Step, pool: Step) -> bool:
+        """Whether a run computes a max pool before the relu that is before it: both functions, read by it alone."""
+        if relu.op is None or pool.op is None or relu.member or pool.member or isinstance(pool.results, tuple):
+            return False
+        kinds = type(relu.op).__name__ == "ReLU" and isinstance(pool.op, MaxPool | AdaptiveMaxPool)
+        read = relu.value.actual
+        return kinds and [v.actual for v in pool.inputs] == [read] and self._readers(read) == 1
+
+    def _readers(self, value: Value) -> int:
+        """How many steps and outputs take a value."""
+        if not self._read:
+            for step in self.graph.root.walk():
+                self._read.update(v.actual for v in step.inputs)
+                if step.body is not None:
+                    self._read.update(v.actual for v in step.body.exports.values())
+            self._read.update(v.actual for v in self.graph.results.values())
+        return self._read[value]
+
+    def _pool_first(self, relu: Step, pool: Step) -> None:
+        """Run a max pool on what the relu would be given, and the relu on what it gives."""
+        assert relu.op is not None
+        assert pool.op is not None
+        made = pool.op.kept(self.tape, *(self.of(v) for v in relu.inputs))
+        self.values[pool.value] = relu.op.kept(self.tape, made)
 
     def step(self, step: Step) -> None:
         """Run a step, if it is run in training."""

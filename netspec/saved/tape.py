@@ -239,7 +239,9 @@ class Tape:
         given = [x, *(w for w in weights if w is not None)]
         made = replace(self.new(x.shape, given, x.dtype), strides=x.strides if mapped else dense(x.shape))
         if made.grad:
-            self.keep(x, *(self.new(groups, dtype="float32" if self.cuda else x.dtype) for _ in range(2)))
+            self.keep(
+                x, *(self.new(groups, dtype="float32" if self.cuda or len(given) > 1 else x.dtype) for _ in range(2))
+            )
         return made
 
     def batch_norm(self, x: Held, *weights: Held | None) -> Held:
@@ -357,7 +359,9 @@ class Tape:
             return tuple(self.shaped(each, inputs) for each in shapes)
         dtype = shapes.dtype
         floats = [x for x in inputs if x.floats]
-        return self.new(shapes.shape, inputs, self.promoted(floats) if dtype == "float32" and floats else dtype)
+        made = self.new(shapes.shape, inputs, self.promoted(floats) if dtype == "float32" and floats else dtype)
+        pixels = [x.channels_last for x in inputs if x.shape != made.shape and len(x.shape) == len(made.shape) == 4]
+        return replace(made, strides=pixelwise(made.shape)) if pixels and all(pixels) else made
 
     def unread(self, op: Any, inputs: Sequence[Held], layer: Any = None) -> Any:
         """An operation, or a layer that it wraps, of which it is not known what it keeps."""

@@ -193,7 +193,7 @@ def _convolves(graph: Graph) -> bool:
 
 def _step(graph: Graph, experiment: Experiment, beside: Mapping[str, Graph], tape: Tape) -> tuple[Storage, ...]:
     """Put one step on a tape: the network and its losses. Returns what the loop holds on to meanwhile."""
-    run = Pass(graph, tape)
+    run = Pass(graph, tape, reorder=experiment.train is not None and bool(experiment.train.reorder))
     outputs = run.run()
     given = [run.of(value) for value in graph.root.inputs.values()]
     facts = Facts(graph, experiment, beside=beside)
