@@ -114,12 +114,13 @@ class Pass:
         op = step.op
         plugin = op.origin and not {"kept", "keeps"} & set(vars(type(op)))
         inputs = [self.of(v) for v in step.inputs]
-        if step.wrap is not None:
-            made = step.wrap.kept(self.tape, op, *inputs)
-        elif plugin:
+        try:
+            if step.wrap is not None:
+                made = step.wrap.kept(self.tape, op, *inputs)
+            else:
+                made = self.tape.unread(op, inputs) if plugin else op.kept(self.tape, *inputs)
+        except OverflowError:  # sizes with too many terms
             made = self.tape.unread(op, inputs)
-        else:
-            made = op.kept(self.tape, *inputs)
         self.give(step.results, made)
 
     def give(self, results: Any, made: Any) -> None:

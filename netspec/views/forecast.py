@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from netspec import machine
 from netspec.dims import Size, names, substitute
-from netspec.errors import UsageError
+from netspec.errors import At, Problem, UsageError
 from netspec.graph.model import Graph
 from netspec.graph.saved import Pass
 from netspec.lint.base import Facts
@@ -87,8 +87,7 @@ class Forecast:
         return found
 
     def largest(self, room: int) -> int:
-        """The largest batch that fits into so many bytes, torch itself among them; 0 where none does."""
-        room -= ITSELF[self.device]
+        """The largest batch whose tensors fit into so many bytes; 0 where none does."""
         low, high = 0, 1
         while high < MOST and self.peak(high) <= room:
             low, high = high, high * 2
@@ -96,6 +95,10 @@ class Forecast:
             middle = (low + high) // 2
             low, high = (middle, high) if self.peak(middle) <= room else (low, middle)
         return low
+
+    def fitting(self, room: int) -> int:
+        """The same for memory in which torch itself has to fit too."""
+        return self.largest(room - ITSELF[self.device])
 
     def listed(self) -> dict[str, Any]:
         """Plain data for JSON: a number that depends on the run is a text such as `4*B*T`, an unknown one is null."""
@@ -284,3 +287,64 @@ def need_sizes(found: Forecast) -> None:
         raise UsageError(
             f"how much fits depends on {missing}, which the spec does not tell: say --size {found.open[0]}=NUMBER"
         )
+
+
+def fitting(found: Forecast, room: int) -> Iterator[str]:
+    """What fits into so many bytes."""
+    batch, most = found.fitting(room), "at most " if found.unknown else ""
+    if not batch:
+        yield f"fits       no batch: {shown_bytes(room)} are too few even for one sample"
+    else:
+        yield f"fits       {most}batch {batch:,} into {shown_bytes(room)}: train.batch={batch}"
+
+
+class Tried(Protocol):
+    """What a step took that was tried."""
+
+    samples: int
+    saved: int
+    peak: int
+    seconds: float
+
+    @property
+    def epoch_seconds(self) -> float:
+        """About how long an epoch takes."""
+        ...
+
+
+def compared(found: Forecast, trial: Tried) -> dict[str, Any]:
+    """A step that was tried, and its forecast, as plain data."""
+    whole = not found.open
+    return {
+        "samples": trial.samples,
+        "saved": trial.saved,
+        "saved_forecast": found.saved_bytes(trial.samples) if whole else None,
+        "peak": trial.peak,
+        "peak_forecast": found.peak(trial.samples) if whole else None,
+        "seconds": trial.seconds,
+        "epoch_seconds": trial.epoch_seconds,
+    }
+
+
+def facts(found: Forecast, trial: Tried) -> Iterator[str]:
+    """Forecast beside fact, for the step that was tried."""
+    least = "at least " if found.unknown else ""
+    told = compared(found, trial)
+    yield f"tried      a step of {trial.samples:,} samples: {1000 * trial.seconds:.3g} ms"
+    for name in ("saved", "peak"):
+        known = told[f"{name}_forecast"]
+        said = "unknown" if known is None else f"{least}{known:,}"
+        yield f"  {name:<10}  {told[name]:,} bytes, forecast {said}"
+    yield f"  epoch       about {trial.epoch_seconds:.3g} s of steps on this machine"
+
+
+def lacking(found: Forecast, room: int, end: str) -> Problem | None:
+    """The problem of a step whose tensors do not fit into so many bytes; `end` says where that limit comes from."""
+    if found.open or (need := found.peak()) <= room:
+        return None
+    batch, least = found.largest(room), "at least " if found.unknown else ""
+    text = f"a step with a batch of {found.batch:,} needs {least}{shown_bytes(need)}, {shown_bytes(room)} {end}"
+    hint = f"The largest batch that fits is {batch:,}: write train.batch={batch}"
+    if not batch:
+        hint = "Not even a batch of 1 fits. Take smaller sizes"
+    return Problem("too-large", text, At(("train", "batch")), f"{hint}.")

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity, profile
+
+from netspec.streams import unheard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from netspec.runtime.train.loop import Trainer
 
-SECONDS = 1.0
+SECONDS: Final = 1.0
 """For how long steps are taken to see how fast they are."""
-MOST = 200
+MOST: Final = 200
 """The most steps that are taken for that."""
 
 
@@ -32,8 +34,14 @@ class Trial:
     peak: int
     """The most bytes that tensors took at once, in the second step, when the optimizer holds what it will."""
     seconds: float
-    """Of a step, the fastest of several."""
-    device: str
+    """Of such a step, the fastest of several."""
+    count: int
+    """How many samples an epoch is over."""
+
+    @property
+    def epoch_seconds(self) -> float:
+        """About how long the steps of an epoch take, without measuring."""
+        return self.seconds / self.samples * self.count
 
 
 def tried(trainer: Trainer) -> Trial:
@@ -49,7 +57,7 @@ def tried(trainer: Trainer) -> Trial:
     held = _held(trainer)
     saved = _saved(step, {each.untyped_storage().data_ptr() for each in held})
     peak = _peak(step, stepper.device, sum(_sizes(held + _states(trainer)).values()))
-    return Trial(len(rows), saved, peak, _fastest(step), str(stepper.device))
+    return Trial(len(rows), saved, peak, _fastest(step), trainer.state.count)
 
 
 def _finished(device: torch.device) -> None:
@@ -98,7 +106,7 @@ def _peak(step: Callable[[], None], device: torch.device, before: int) -> int:
         torch.cuda.reset_peak_memory_stats(device)
         step()
         return torch.cuda.max_memory_allocated(device)
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+    with unheard(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         step()
     results: Any = seen.profiler.kineto_results  # type: ignore[union-attr]
     events = [e for e in results.events() if e.name() == "[memory]"]
