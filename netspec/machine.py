@@ -32,7 +32,7 @@ def memory(untold: int = ADDRESSABLE) -> int:
 
 
 def free_memory() -> int:
-    """Bytes of memory that this process could have now besides what it has; all of it where the system does not tell."""
+    """Bytes of memory that this process could have now besides its own; all where the system does not tell."""
     there = [memory()]
     told = MEMINFO.read_text("utf-8") if MEMINFO.is_file() else ""
     if found := re.search(r"^MemAvailable:\s+(\d+) kB", told, re.MULTILINE):

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netspec.dims import Size, named, product
-from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value
+from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value, flat
 from netspec.layers.adaptive import AdaptiveMaxPool
+from netspec.layers.base import Layer
 from netspec.layers.pooling import MaxPool
 from netspec.saved import Held, Storage, Tape
 from netspec.saved.held import BYTES, dense, pixelwise
@@ -33,6 +34,7 @@ class Pass:
     """Parameters and buffers, by their names."""
     reorder: bool = False
     """Whether max pools are computed before relus, as a run may."""
+    _needed: set[Step] = field(default_factory=set)
     _read: Counter[Value] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -45,6 +47,7 @@ class Pass:
             assert value.tensor is not None
             given = (inputs or {}).get(name)
             self.values[value] = given or self.given(value.tensor.shape, value.tensor.dtype)
+        self._need(self.graph.root, {value.actual for value in self.graph.results.values()})
         self.level(self.graph.root)
         return {name: self.of(value) for name, value in self.graph.results.items()}
 
@@ -59,9 +62,9 @@ class Pass:
 
     def level(self, level: Level) -> None:
         """Run the steps of a level."""
-        steps = [step for step in level.steps if not step.left_out and not step.idle]
+        steps = [step for step in level.steps if step in self._needed]
         swapped: Step | None = None
-        for step, behind in zip(steps, [*steps[1:], None], strict=True):
+        for step, behind in zip(steps, [*steps[1:], None], strict=False):
             if step is swapped:
                 continue
             swapped = behind if behind is not None and self.reorder and self._first(step, behind) else None
@@ -69,6 +72,23 @@ class Pass:
                 self.step(step)
             else:
                 self._pool_first(step, swapped)
+
+    def _need(self, level: Level, wanted: set[Value]) -> None:
+        """Find the steps that are run: those that something wanted comes from. `wanted` grows by what they take."""
+        for step in reversed(level.steps):
+            made = {each.actual for value in flat(step.results) for each in (value, *value.parts.values())}
+            if step.left_out or step.idle or not made & wanted:
+                continue
+            self._needed.add(step)
+            wanted.update(value.actual for value in step.inputs)
+            if step.passed is not None:
+                wanted.add(step.passed.actual)
+            if step.body is not None:
+                whole = step.body.repeats_body
+                wanted.update(own.actual for outer, own in step.body.exports.items() if whole or outer.actual in wanted)
+                wanted.update(value.actual for value in (step.body.scan.nexts if step.body.scan else ()))
+                wanted.update(value.actual for value in (step.body.route.ends if step.body.route else ()))
+                self._need(step.body, wanted)
 
     def _first(self, relu: Step, pool: Step) -> bool:
         """Whether a run computes a max pool before the relu that is before it: both functions, read by it alone."""
@@ -97,8 +117,6 @@ class Pass:
 
     def step(self, step: Step) -> None:
         """Run a step, if it is run in training."""
-        if step.left_out or step.idle:
-            return
         if step.training is False:
             if step.passed is not None:
                 self.values[step.value] = self.of(step.passed)
@@ -115,8 +133,10 @@ class Pass:
         plugin = op.origin and not {"kept", "keeps"} & set(vars(type(op)))
         inputs = [self.of(v) for v in step.inputs]
         try:
-            if step.wrap is not None:
-                made = step.wrap.kept(self.tape, op, *inputs)
+            wrap = (step.first_run or step).wrap
+            if wrap is not None:
+                assert isinstance(op, Layer)
+                made = wrap.kept(self.tape, op, *inputs)
             else:
                 made = self.tape.unread(op, inputs) if plugin else op.kept(self.tape, *inputs)
         except OverflowError:  # sizes with too many terms

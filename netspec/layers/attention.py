@@ -191,9 +191,9 @@ def attended(
     `prefix` is before the names of its parameters.
     """
     query, key, value = (x.transpose(0, 1) if op.batch_first else x for x in given)
-    own = {name: tape.own(f"{prefix}{name}") for name in attention_parameters(*(query.shape[-1],) * 3, op.bias)}
+    width = need_known(query.shape[-1], -1)
+    own = {name: tape.own(f"{prefix}{name}") for name in attention_parameters(width, width, width, op.bias)}
     weight, bias = own["in_proj_weight"], own.get("in_proj_bias")
-    width = query.shape[-1]
     one, two = given[0] is given[1] is given[2], given[1] is given[2]
     cuts = [3] if one else [1, 2] if two else [1, 1, 1]
     parts: list[Held] = []
@@ -218,8 +218,8 @@ def attended(
         mixed = tape.flatten(tape.contiguous(tape.matmul(scores, v).transpose(0, 1)), 0, 1)
         mixed = tape.reshape(mixed, (length * batch, width))
     else:
-        four = (tape.reshape(x, (batch, heads, x.shape[1], each)) for x in (q, k, v))
-        mixed = tape.contiguous(tape.attention(*four, mask, op.dropout).permute((2, 0, 1, 3)))
+        q, k, v = (tape.reshape(x, (batch, heads, x.shape[1], each)) for x in (q, k, v))
+        mixed = tape.contiguous(tape.attention(q, k, v, mask, op.dropout).permute((2, 0, 1, 3)))
         mixed = tape.reshape(mixed, (length * batch, width))
     out = tape.linear(mixed, own["out_proj.weight"], own.get("out_proj.bias"))
     found = tape.reshape(out, (length, batch, width))

@@ -9,7 +9,7 @@ from netspec.dims import Size, product
 from netspec.layers.base import Layer
 from netspec.records import Bool, Choice, Field, Float, Int
 from netspec.saved import Held, Tape
-from netspec.tensors import Misfit, Shape, Tensor, need_float
+from netspec.tensors import Misfit, Shape, Tensor, need_float, need_known
 
 NONLINEARITIES = ("tanh", "relu")
 
@@ -153,7 +153,7 @@ class LSTM(Recurrent):
                 out = tape.new((places, batch, self.hidden_size), [x, *own, *begin])
                 last = [tape.new((batch, self.hidden_size), [out]) for _ in range(2)]
                 if out.grad:
-                    size = workspace(places, batch, int(x.shape[-1]), self.hidden_size)
+                    size = workspace(places, batch, need_known(x.shape[-1], -1), self.hidden_size)
                     tape.keep(x, *begin, out, *last, tape.new((size,), dtype="uint8"))
                 parts.append(out)
             x = parts[0] if len(parts) == 1 else tape.new((places, batch, 2 * self.hidden_size), parts)

@@ -101,11 +101,12 @@ class SDPA(Op):
         query, key, value = inputs[:3]
         if self.heads is None:
             return tape.attention(query, key, value, mask, self.dropout_p, self.enable_gqa)
-        parts = (
+        parts = [
             tape.reshape(x, (*x.shape[:-1], self.heads, x.shape[-1] // self.heads)).transpose(-3, -2)
             for x in (query, key, value)
-        )
-        made = tape.attention(*parts, mask, self.dropout_p, self.enable_gqa)
+        ]
+        query, key, value = parts
+        made = tape.attention(query, key, value, mask, self.dropout_p, self.enable_gqa)
         return tape.flatten(made.transpose(-3, -2), -2)
 
 

@@ -307,10 +307,15 @@ class Tape:
             return made
         if shared:
             key, value = (self.new((*query.shape[:-2], *x.shape[-2:]), [x]) for x in (key, value))
+        dtype, short = query.dtype, self.short
+        self.short = False  # the steps of this kernel are below autocast, and are computed in float32
+        query, key, value = (self._cast(x, "float32") for x in (query, key, value))
         scores = self.matmul(self.each(query), self.each(key.transpose(-1, -2)))
         if mask is not None:
             scores = self.add(scores, mask)
-        return self.matmul(self.dropout(self.each(scores, "result"), dropout), value)
+        made = self.matmul(self.dropout(self.each(scores, "result"), dropout), value)
+        self.short = short
+        return self._cast(made, dtype)
 
     def normalized(self, x: Held, dim: int = 1) -> Held:
         """Vectors divided by their lengths."""

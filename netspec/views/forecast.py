@@ -301,10 +301,25 @@ def fitting(found: Forecast, room: int) -> Iterator[str]:
 class Tried(Protocol):
     """What a step took that was tried."""
 
-    samples: int
-    saved: int
-    peak: int
-    seconds: float
+    @property
+    def samples(self) -> int:
+        """How many samples it was over."""
+        ...
+
+    @property
+    def saved(self) -> int:
+        """Bytes that forward kept for backward."""
+        ...
+
+    @property
+    def peak(self) -> int:
+        """The most bytes that tensors took at once."""
+        ...
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        ...
 
     @property
     def epoch_seconds(self) -> float:

@@ -108,7 +108,7 @@ def _peak(step: Callable[[], None], device: torch.device, before: int) -> int:
         return torch.cuda.max_memory_allocated(device)
     with unheard(), profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
         step()
-    results: Any = seen.profiler.kineto_results  # type: ignore[union-attr]
+    results: Any = seen.profiler.kineto_results
     events = [e for e in results.events() if e.name() == "[memory]"]
     most = now = 0
     for event in sorted(events, key=lambda e: e.start_ns()):
