@@ -77,6 +77,7 @@ class WeightNorm(Wrap):
         return _no_zero_row(f"{self.word} divides by the length of each row", op)
 
     def kept(self, tape: Tape, op: Layer, *inputs: Held) -> Any:
+        """The lengths of the directions, and what the layer keeps, the weight that is made of them too."""
         own = tape.own
         length, direction = (own(name) for name in self.parts(op.parameters()["weight"]))
         weight = tape.new(direction.shape, [length, direction], like=direction)
@@ -211,6 +212,7 @@ class Lora(Wrap):
         return None
 
     def kept(self, tape: Tape, op: Layer, *inputs: Held) -> Any:
+        """What the layer keeps, and the small matrices beside it."""
         if not _is(op, "Linear"):
             return tape.unread(self, inputs, op)
         whole = op.kept(tape, *inputs)

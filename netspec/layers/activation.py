@@ -40,6 +40,7 @@ class Overwriting(Activation):
         return {**{name: f for name, f in fields.items() if name != "inplace"}, "inplace": fields["inplace"]}
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Where it overwrites its input, backward reads what it wrote, or a copy from before."""
         x = inputs[0]
         if self.inplace is not True:
             return super().kept(tape, x)
@@ -102,6 +103,7 @@ class PReLU(Activation):
         return {"weight": (self.num_parameters,)}
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input and the weight, which autocast makes short."""
         x, weight = tape.low(inputs[0], tape.own("weight"))
         made = tape.new(x.shape, [x, weight], like=x)
         if made.grad:
@@ -124,6 +126,7 @@ class RReLU(Overwriting):
         return super().fitted(*inputs)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and the slopes that were drawn for it."""
         x = inputs[0]
         made = x if self.inplace is True else tape.each(x, "input")
         if x.grad:
@@ -206,6 +209,7 @@ class LogSigmoid(Activation):
     words = ("log_sigmoid",)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and on the CPU exp(-|x|) beside it."""
         x = inputs[0]
         made = tape.each(x, "input")
         if x.grad and not tape.cuda:
@@ -251,6 +255,7 @@ class Tanhshrink(Activation):
     example = "tanhshrink"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The tangent, which is taken from the input."""
         return tape.add(inputs[0], tape.each(inputs[0], "result"))
 
 
@@ -270,6 +275,7 @@ class Softsign(Activation):
     example = "softsign"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and 1 + |x|, by which it is divided."""
         return tape.div(inputs[0], tape.each(tape.each(inputs[0], "input")))
 
 

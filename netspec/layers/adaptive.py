@@ -38,6 +38,7 @@ class AdaptiveAvgPool(AdaptivePool):
         return self.resized(inputs[0])
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input; nothing where there is one window, which is a mean."""
         single = self.dims > 1 and all(size == 1 for size in self.resized(inputs[0].tensor).shape[2:])
         return tape.plain(self, inputs, "" if single else "input")  # a mean where there is one window
 
@@ -80,6 +81,7 @@ class AdaptiveMaxPool(AdaptivePool):
         return with_indices(self.resized(inputs[0]), self.return_indices)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and the places of the largest values, given or not."""
         made = tape.plain(self, inputs, "input")
         values, places = made if isinstance(made, tuple) else (made, tape.new(made.shape, dtype="int64"))
         if values.grad:
@@ -134,6 +136,7 @@ class GAP(Layer):
         return inputs[0].with_shape(*inputs[0].shape[:2], *(1,) * self.dims)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing, as it is a mean; over a sequence the input."""
         return tape.plain(self, inputs, "input" if self.dims == 1 else "")
 
 

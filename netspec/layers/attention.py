@@ -159,6 +159,7 @@ class MultiheadAttention(Layer):
         return attention_macs(batch, queries, keys, self._widths(), self._seen(keys))
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its projections and the kernel between them keep."""
         query, key, value, masks = self.spelled_out(inputs)
         if self.add_bias_kv or self.add_zero_attn or self.kdim is not None or self.vdim is not None:
             return tape.unread(self, inputs)

@@ -78,7 +78,7 @@ class Op(Entry):
     joins: ClassVar[bool] = False
     """Whether it puts its inputs one after the other along the axis `dim`."""
     keeps: ClassVar[str | None] = None
-    """Where it makes new tensors in one step: what of them backward reads, as `input`, `inputs`, `result`."""
+    """Where it makes new tensors in one step: what of them backward reads, in the words of `Tape.plain`."""
     counts: ClassVar[bool] = False
     """Whether it gives the numbers from `start` to `end`."""
 

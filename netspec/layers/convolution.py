@@ -45,6 +45,7 @@ class Convolution(Spatial):
         return fitted
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, padded where its edges are not filled with zeros, and the weight."""
         x = inputs[0]
         shape = self.shape(x.tensor)
         assert isinstance(shape, Tensor)

@@ -39,6 +39,7 @@ class Dropout(Dropping):
     example, example_input = "dropout 0.1", "128"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The noise, or on a GPU a mask."""
         return tape.dropout(inputs[0], self.p)
 
 
@@ -74,6 +75,7 @@ class ChannelDropout(Dropping):
         return super().fitted(*inputs)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The noise of each channel."""
         x = inputs[0]
         return tape.dropout(x, self.p, (*x.shape[:2], *(1,) * self.dims))
 

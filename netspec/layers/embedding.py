@@ -52,6 +52,7 @@ class Embedding(Lookup):
         return Tensor((*inputs[0].shape, self.embedding_dim))
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The numbers that are looked up."""
         weight = tape.own("weight")
         if weight.grad:
             tape.keep(inputs[0])

@@ -72,6 +72,7 @@ class LayerNorm(TrailingNorm):
         return self.elementwise_affine
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and mean and deviation of each place."""
         x = inputs[0]
         weights = (tape.own(name) for name in self.parameters())
         return tape.norm(x, *weights, groups=x.shape[: len(x.shape) - len(self._sizes())])
@@ -92,6 +93,7 @@ class RMSNorm(TrailingNorm):
         return self.elementwise_affine
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What the functions that it is made of keep."""
         weight = tape.own("weight") if self.elementwise_affine is True else None
         return tape.rms_norm(inputs[0], weight, len(self._sizes()))
 

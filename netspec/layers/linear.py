@@ -44,6 +44,7 @@ class Linear(Layer):
         return product(output.shape) * self.in_features
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, as rows of a matrix."""
         return tape.linear(inputs[0], tape.own("weight"), tape.own("bias") if self.bias else None)
 
 
@@ -72,6 +73,7 @@ class FC(Linear):
         return inputs[0].with_shape(inputs[0].shape[0], self.out_features)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, flattened: a copy where maps are stored pixel by pixel."""
         return super().kept(tape, tape.flatten(inputs[0], 1) if self.flattens else inputs[0])
 
 
@@ -124,4 +126,5 @@ class Identity(Layer):
         return inputs[0]
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: it gives its input."""
         return inputs[0]

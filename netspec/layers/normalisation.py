@@ -44,6 +44,7 @@ class ChannelNorm(Layer):
         return {"running_mean": each, "running_var": each, "num_batches_tracked": ()}
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and mean and deviation of each channel."""
         return tape.batch_norm(inputs[0], *(tape.own(name) for name in self.parameters()))
 
 
@@ -86,6 +87,7 @@ class SyncBatchNorm(ChannelNorm):
     example, example_input = "sync_batchnorm", "16x32x32"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and mean and deviation of each channel."""
         return tape.batch_norm(inputs[0], *(tape.own(name) for name in self.parameters()))
 
 
@@ -109,6 +111,7 @@ class InstanceNorm(ChannelNorm, Spatial):
         return self.affine or self.track_running_stats
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Not known: torch repeats its statistics for each sample."""
         return tape.unread(self, inputs)
 
 
@@ -165,6 +168,7 @@ class GroupNorm(Layer):
         return self.affine
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and mean and deviation of each group."""
         x = tape.mapped(inputs[0])
         weights = (tape.own(name) for name in self.parameters())
         return tape.norm(x, *weights, groups=(x.shape[0], self.num_groups), mapped=True)

@@ -89,6 +89,7 @@ class MaxPool(Pool):
         return with_indices(self.pooled(inputs[0], self.padding, self.dilation, self.ceil_mode), self.return_indices)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and the places of the largest values, given or not."""
         made = tape.plain(self, inputs, "input")
         values, places = made if isinstance(made, tuple) else (made, tape.new(made.shape, dtype="int64"))
         if values.grad:

@@ -140,6 +140,7 @@ class LSTM(Recurrent):
         return [h, (*h[:2], self.hidden_size)]
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Inputs, outputs and states of each layer, and the room that oneDNN works in."""
         if tape.cuda or tape.short or self.projected or not self.bias:
             return tape.unread(self, inputs)
         x = tape.contiguous(inputs[0].transpose(0, 1) if self.batch_first else inputs[0])

@@ -35,6 +35,7 @@ class Flatten(Layer):
         return x.with_shape(*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :])
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; a copy is made where the numbers do not lie so."""
         return tape.flatten(inputs[0], self.start_dim, self.end_dim)
 
 
@@ -78,6 +79,7 @@ class Unflatten(Layer):
         return tuple(count if s == -1 else s for s in sizes)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
         return tape.reshape(inputs[0], self.shape(inputs[0].tensor).shape)
 
 

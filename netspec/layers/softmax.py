@@ -31,6 +31,7 @@ class Softmax(AlongAxis):
     example = "softmax 1"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The result, in float32 on a GPU."""
         return tape.softmax(inputs[0])
 
 
@@ -41,6 +42,7 @@ class Softmin(AlongAxis):
     example = "softmin 1"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The result; the input is negated before."""
         return tape.softmax(tape.each(inputs[0]))
 
 
@@ -52,6 +54,7 @@ class LogSoftmax(AlongAxis):
     words = ("log_softmax",)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The result, in float32 on a GPU."""
         return tape.softmax(inputs[0])
 
 
@@ -66,6 +69,7 @@ class Softmax2d(Activation):
         return super().fitted(*inputs)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The result, in float32 on a GPU."""
         return tape.softmax(inputs[0])
 
 

@@ -181,6 +181,7 @@ class TransformerEncoderLayer(Encoding):
         return self.layer_macs(batch, length, length)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its attention, norms and linear maps keep."""
         x, masks = inputs[0], dict(list(self.by_name(inputs).items())[1:])
         return self.encoded(tape, x, masks, "")
 
@@ -233,6 +234,7 @@ class TransformerEncoder(Encoding, Layers):
         return self.layer_macs(batch, length, length) * self.num_layers
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its layers keep, one after the other."""
         x, masks = inputs[0], dict(list(self.by_name(inputs).items())[1:])
         for number in range(self.num_layers):
             x = self.encoded(tape, x, masks, f"layers.{number}.")

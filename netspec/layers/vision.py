@@ -126,6 +126,7 @@ class PixelShuffle(Layer):
         return x.with_shape(*batch, channels // (r * r), height * r, width * r)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; the numbers are copied into their order."""
         return tape.contiguous(super().kept(tape, *inputs))
 
 
@@ -150,6 +151,7 @@ class PixelUnshuffle(Layer):
         return x.with_shape(*batch, channels * (r * r), height // r, width // r)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; the numbers are copied into their order."""
         return tape.contiguous(super().kept(tape, *inputs))
 
 

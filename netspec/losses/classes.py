@@ -161,6 +161,7 @@ class CrossEntropyLoss(ClassLoss):
             super().fit_target(prediction, target)
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """The logarithms of the probabilities, the target, and what it counts for."""
         scores, target = _rows(tape, self, *given)
         found = tape.softmax(scores)
         if target.floats:
@@ -193,6 +194,7 @@ class NLLLoss(ClassLoss):
         return scores
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """The prediction, the target, and what it counts for."""
         return tape.picked(*_rows(tape, self, *given))
 
 

@@ -52,6 +52,7 @@ class InfoNCELoss(Contrast):
         return self.learned
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """Both outputs, their lengths, and the probabilities both ways."""
         one, other = map(tape.normalized, given[:2]) if self.normalize else given[:2]
         if self.learned:
             scale = tape.own("logit_scale")

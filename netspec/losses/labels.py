@@ -71,6 +71,7 @@ class BCELoss(YesNo, OneHot):
         return 0, 1
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
         return tape.compared(*given)
 
 
@@ -95,6 +96,7 @@ class BCEWithLogitsLoss(YesNo, OneHot):
         return 0, 1
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
         return tape.compared(*given)
 
 

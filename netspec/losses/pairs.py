@@ -48,6 +48,7 @@ class CosineEmbeddingLoss(Together):
         need_target_shape(first, target, first.shape[:1], "1 or -1 for each pair")
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """Both outputs, their products, and which pairs are alike."""
         one, other, target = given
         rows = [tape.new(one.shape[:1], [tape.mul(x, y)]) for x, y in ((one, other), (one, one), (other, other))]
         cosine = tape.div(rows[0], tape.each(tape.mul(rows[1], rows[2]), "result"))

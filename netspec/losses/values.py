@@ -33,6 +33,7 @@ class MSELoss(Elementwise):
     reduction = Reduction()
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
         return tape.compared(*given)
 
 
@@ -46,6 +47,7 @@ class L1Loss(Elementwise):
     reduction = Reduction()
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """The difference."""
         return tape.new((), [tape.each(tape.add(*given), "input")])
 
 
@@ -60,6 +62,7 @@ class HuberLoss(Elementwise):
     delta = Float("the difference from which on it grows linearly", 1.0, gt=0)
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
         return tape.compared(*given)
 
 
@@ -74,6 +77,7 @@ class SmoothL1Loss(Elementwise):
     beta = Float("the difference from which on it grows linearly; 0 is l1", 1.0, ge=0)
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
         return tape.compared(*given)
 
 
@@ -136,6 +140,7 @@ class KLDivLoss(Elementwise):
         return (None, 0) if self.log_target else (0, 1)
 
     def kept(self, tape: Tape, *given: Held) -> Held:
+        """The target, as shares."""
         x, target = given
         shares = tape.new(target.shape, [target]) if self.log_target else target
         return tape.new((), [tape.mul(shares, x)])

@@ -36,6 +36,7 @@ class MatMul(Op):
         return product(output.shape) * inputs[0].shape[-1]
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """For the gradient of each factor the other."""
         return tape.matmul(*inputs)
 
 
@@ -60,6 +61,7 @@ class BMM(Op):
         return product(output.shape) * inputs[0].shape[-1]
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """For the gradient of each factor the other."""
         return tape.matmul(*inputs)
 
 

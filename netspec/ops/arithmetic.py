@@ -86,6 +86,7 @@ class Mul(Arithmetic):
     example = "mul(x gate)"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """For the gradient of each factor the other."""
         if len(inputs) == 1:
             return tape.plain(self, inputs)
         total = inputs[0]
@@ -105,6 +106,7 @@ class Div(Arithmetic):
         return "float32"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The divisor, and for its gradient both."""
         return tape.div(*inputs) if len(inputs) == 2 else tape.plain(self, inputs)
 
 
@@ -133,6 +135,7 @@ class Pow(Power):
         return found
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Base and exponent, and for the gradient of the exponent the result."""
         return _power(tape, self, *inputs)
 
 
@@ -148,21 +151,20 @@ class RPow(Power):
     example = "rpow(x) 2.0"
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The exponent and the result."""
         return _power(tape, self, *reversed(inputs)) if len(inputs) == 2 else tape.plain(self, inputs, "input result")
 
 
 class Extreme(Arithmetic):
     """What maximum and minimum share."""
 
+    keeps = "inputs"
     bound: ClassVar[str]
 
     def result(self, *inputs: Tensor) -> Dtype:
         if self.other is not None:
             need_numbers(self.verb, *inputs)
         return super().result(*inputs)
-
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        return tape.plain(self, inputs, "inputs")
 
 
 class Maximum(Extreme):

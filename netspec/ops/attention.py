@@ -97,6 +97,7 @@ class SDPA(Op):
         return pairs * (query[-1] // heads) + pairs * (value[-1] // heads)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What the kernel that torch chooses keeps of heads that are taken apart."""
         mask = inputs[3] if len(inputs) > 3 else None
         query, key, value = inputs[:3]
         if self.heads is None:
@@ -122,6 +123,7 @@ def _fill(value: Any) -> Any:
 class MaskedFill(Op):
     """Puts a number where the second input, a mask, is true; without another word minus infinity."""
 
+    keeps = "second"
     rule = "The two inputs broadcast."
     inputs = (2, 2)
     takes = ("input", "mask")
@@ -137,12 +139,6 @@ class MaskedFill(Op):
         if x.dtype != "float32" and abs(value) == float("inf"):
             raise Misfit(f"puts {value} among values of {x.dtype}", "Give another number.", field="value", code="dtype")
         return x.with_shape(*broadcast("masks", x, mask))
-
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        made = tape.plain(self, inputs)
-        if made.grad:
-            tape.keep(inputs[1])
-        return made
 
 
 class Triangle(Op):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from netspec.layers.base import Op
 from netspec.ops.arithmetic import Arithmetic
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import broadcast, promoted
-from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -104,6 +101,7 @@ class LogicalOr(Op):
 class Where(Op):
     """Takes the second input where the first is true, elsewhere the third input or a number."""
 
+    keeps = "input"
     rule = "The three inputs broadcast."
     inputs = (2, 3)
     takes = ("condition", "input", "other")
@@ -117,12 +115,6 @@ class Where(Op):
             raise Misfit("takes what stands elsewhere as a number or as a third input", hint, code="inputs")
         need_bools(inputs[0])
         return Tensor(broadcast("chooses among", *inputs), promoted((x.dtype for x in inputs[1:]), self.other))
-
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        made = tape.plain(self, inputs)
-        if made.grad:
-            tape.keep(inputs[0])
-        return made
 
 
 def need_bools(*inputs: Tensor) -> None:

@@ -21,6 +21,7 @@ class Detach(Op):
         return inputs[0]
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing, and no gradient goes through it."""
         return replace(inputs[0], grad=False)
 
 

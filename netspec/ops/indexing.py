@@ -31,6 +31,7 @@ class Select(Op):
         return x.with_shape(*put(x.shape, at))
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view, which holds the whole input."""
         return inputs[0].without(self.dim)
 
 
@@ -54,6 +55,7 @@ class Slice(Op):
         return x.with_shape(*put(x.shape, at, size))
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view, which holds the whole input."""
         x = inputs[0]
         return x.narrow(self.dim, self.shape(x.tensor).shape[x.at(self.dim)], self.step)
 
@@ -96,12 +98,14 @@ class Narrow(Op):
         return x.with_shape(*put(x.shape, at, length))
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view, which holds the whole input."""
         return inputs[0].narrow(self.dim, self.length)
 
 
 class IndexSelect(Op):
     """Takes the places on an axis that the second input lists."""
 
+    keeps = "second"
     rule = "The axis becomes as long as the list; all others stay."
     inputs = (2, 2)
     takes = ("input", "index")
@@ -119,16 +123,11 @@ class IndexSelect(Op):
             raise Misfit(f"takes a list of places, its second input is {places}", hint, code="rank")
         return x.with_shape(*put(x.shape, at, places.shape[0] if places.shape else 1))
 
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        made = tape.plain(self, inputs)
-        if made.grad:
-            tape.keep(inputs[1])
-        return made
-
 
 class Gather(Op):
     """Takes places on an axis, chosen anew for every place on the other axes by the second input."""
 
+    keeps = "inputs"
     rule = "The shape of the second input."
     inputs = (2, 2)
     takes = ("input", "index")
@@ -148,16 +147,11 @@ class Gather(Op):
                 raise Misfit(text, "Only the axis that is gathered along may be longer.", code=differ(size, taken))
         return x.with_shape(*places.shape)
 
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        made = tape.plain(self, inputs, "input")
-        if made.grad:
-            tape.keep(inputs[1])
-        return made
-
 
 class Scattering(Op):
     """What scatter and scatter_add share."""
 
+    keeps = "second"
     rule = "The shape of the first input stays."
     inputs = (3, 3)
     takes = ("input", "index", "src")
@@ -177,12 +171,6 @@ class Scattering(Op):
                 need_within(taken, size, f"puts {places} places into {x}", i)
         return x
 
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        made = tape.plain(self, inputs)
-        if made.grad:
-            tape.keep(inputs[1])
-        return made
-
 
 class Scatter(Scattering):
     """Puts values of the third input into the first, at the places on an axis that the second tells for each."""
@@ -200,6 +188,7 @@ class ScatterAdd(Scattering):
 class IndexAdd(Op):
     """Adds the third input to the first, at the places on an axis that the second lists."""
 
+    keeps = "second third"
     rule = "The shape of the first input stays."
     inputs = (3, 3)
     takes = ("input", "index", "source")
@@ -224,12 +213,6 @@ class IndexAdd(Op):
                 text = f"adds {Tensor(wanted, x.dtype)}, its third input is {source}: {size} and {given} on axis {i}"
                 raise Misfit(text, code=differ(size, given))
         return x
-
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        made = tape.plain(self, inputs)
-        if made.grad:
-            tape.keep(*inputs[1:])
-        return made
 
 
 def need_within(part: Size, whole: Size, doing: str, at: int) -> None:

@@ -85,6 +85,7 @@ class Cut(Op):
         raise NotImplementedError(type(self).__name__)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: views, which hold the whole input."""
         x = inputs[0]
         return tuple(x.narrow(self.dim, size) for size in self.parts(x.shape[x.at(self.dim)]))
 
@@ -148,6 +149,7 @@ class Unbind(Op):
         return (x.with_shape(*put(x.shape, at)),) * need_parts(size)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: views, which hold the whole input."""
         x = inputs[0]
         return (x.without(self.dim),) * len(self.shape(x.tensor))
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from netspec.layers.base import Op
 from netspec.ops.indexing import need_index
 from netspec.records import Int
-from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -29,6 +26,7 @@ class OneHot(Op):
 class Lookup(Op):
     """Takes for each whole number of the first input a row of the second, as an embedding does with its weight."""
 
+    keeps = "input"
     rule = "The shape of the first input, with the other axes of the table behind it."
     inputs = (2, 2)
     takes = ("index", "table")
@@ -40,9 +38,3 @@ class Lookup(Op):
         if len(table.shape) != 2:
             raise Misfit(f"takes a table of rows x width, its second input is {table}", code="rank")
         return table.with_shape(*index.shape, table.shape[1])
-
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        made = tape.plain(self, inputs)
-        if made.grad:
-            tape.keep(inputs[0])
-        return made

@@ -29,6 +29,7 @@ class Normalize(Op):
         return inputs[0]
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The vectors and their lengths."""
         return tape.normalized(inputs[0], self.dim)
 
 
@@ -72,6 +73,7 @@ class LayerNormFunction(LastAxesNorm):
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, mean and deviation of each place, and the weights."""
         x, *weights = inputs
         count = len(weights[0].shape)
         made = tape.norm(x, *weights, groups=x.shape[: len(x.shape) - count])
@@ -90,6 +92,7 @@ class RMSNormFunction(LastAxesNorm):
     eps = Float("added to the mean square; without it, the smallest step of the dtype", None, ge=0)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What the functions that it is made of keep."""
         x, weight = inputs
         return tape.rms_norm(x, weight, len(weight.shape))
 
@@ -114,6 +117,7 @@ class GroupNormFunction(FunctionalNorm):
         return x
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, mean and deviation of each group, and the weights."""
         x, *weights = inputs
         made = tape.norm(tape.mapped(x), *weights, groups=(x.shape[0], self.num_groups), mapped=True)
         tape.keep(*(weights if made.grad else ()))

@@ -27,6 +27,7 @@ class DropPath(Op):
         return inputs[0]
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The noise of each sample."""
         x = inputs[0]
         if self.p == 0:
             return x

@@ -9,7 +9,6 @@ from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Number, axes, axis, put
 from netspec.ops.broadcasting import need_numbers
 from netspec.records import Bool, Int
-from netspec.saved import Held, Tape
 from netspec.tensors import Dtype, Misfit, Tensor, need_float
 
 
@@ -145,17 +144,12 @@ class SingleAxis(Op):
 class Extremes(SingleAxis):
     """What max and min share: the values, and where on the axis they stand."""
 
+    keeps = "places"
     results = ("values", "indices")
 
     def shape(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         values = self.reduced(inputs[0])
         return values, Tensor(values.shape, "int64")
-
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        values, places = tape.plain(self, inputs)
-        if values.grad:
-            tape.keep(places)
-        return values, places
 
 
 class Max(Extremes):

@@ -39,6 +39,7 @@ class Expand(Op):
         return x.with_shape(*found)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view, whose axis has a stride of 0."""
         return inputs[0].expand(self.shape(inputs[0].tensor).shape)
 
 

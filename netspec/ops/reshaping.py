@@ -46,6 +46,7 @@ class Reshape(Op):
         return Misfit(f"takes {wanted} elements, its input has {found}", hint, field="sizes", code=code)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; a copy is made where the numbers do not lie so."""
         return tape.reshape(inputs[0], self.shape(inputs[0].tensor).shape)
 
 
@@ -66,6 +67,7 @@ class Permute(Op):
         return x.with_shape(*(x.shape[at] for at in axes(self.dims, x, "dims")))
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
         return inputs[0].permute(self.dims)
 
 
@@ -88,6 +90,7 @@ class Transpose(Op):
         return x.with_shape(*sizes)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
         return inputs[0].transpose(self.dim0, self.dim1)
 
 
@@ -109,6 +112,7 @@ class MoveDim(Op):
         return x.with_shape(*left[:to], x.shape[at], *left[to:])
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
         x = inputs[0]
         at, to = x.at(self.source_dim), x.at(self.destination)
         order = [d for d in range(len(x.shape)) if d != at]
@@ -134,6 +138,7 @@ class Squeeze(Op):
         return x.with_shape(*(size for at, size in enumerate(x.shape) if at not in dropped))
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
         x = inputs[0]
         for at in sorted(map(x.at, self.dim or range(len(x.shape))), reverse=True):
             x = x.without(at) if x.shape[at] == 1 else x
@@ -155,4 +160,5 @@ class Unsqueeze(Op):
         return x.with_shape(*x.shape[:at], 1, *x.shape[at:])
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
         return inputs[0].unsqueeze(self.dim)

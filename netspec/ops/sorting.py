@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Extent, axis, put
 from netspec.ops.broadcasting import need_numbers
 from netspec.records import Bool
-from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
 class TopK(Op):
     """Takes the k largest values on an axis, as .values, and their places there, as .indices."""
 
+    keeps = "places"
     rule = "The axis becomes k long; all others stay."
     results = ("values", "indices")
     example, example_input = "topk 3", "10x32"
@@ -37,16 +35,11 @@ class TopK(Op):
         values = x.with_shape(*put(x.shape, at, self.k))
         return values, Tensor(values.shape, "int64")
 
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        values, places = tape.plain(self, inputs)
-        if values.grad:
-            tape.keep(places)
-        return values, places
-
 
 class Sort(Op):
     """Puts the values on an axis in order, as .values, and tells where each stood, as .indices."""
 
+    keeps = "places"
     rule = "The shape of the input stays."
     results = ("values", "indices")
     example, example_input = "sort", "10x32"
@@ -57,12 +50,6 @@ class Sort(Op):
     def shape(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         axis(self.dim, inputs[0])
         return inputs[0], Tensor(inputs[0].shape, "int64")
-
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        values, places = tape.plain(self, inputs)
-        if values.grad:
-            tape.keep(places)
-        return values, places
 
 
 class ArgSort(Op):

@@ -75,6 +75,7 @@ class Pad(Op):
                 raise Misfit(f"has {self.mode} padding of {amount}, too much for a size of {size}", field="pad")
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input where it is reflected or repeated, else nothing."""
         return tape.plain(self, inputs, "input" if self.mode in ("reflect", "replicate") else "")
 
 

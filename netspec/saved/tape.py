@@ -113,6 +113,7 @@ class Tape:
         return self.full(*tensors) if self.cuda else tensors
 
     def _cast(self, x: Held, dtype: str) -> Held:
+        """A tensor in another dtype. Nothing is kept of a cast, and a trained weight is cast once in a step."""
         if not x.floats or x.dtype == dtype:
             return x
         once = x.storage.lasting and x.grad and x.storage.name
@@ -350,12 +351,24 @@ class Tape:
     # --- operations -----------------------------------------------------------------------------
 
     def plain(self, op: Any, inputs: Sequence[Held], keeps: str = "") -> Any:
-        """An operation whose backward reads its inputs, its results or nothing, and gives new tensors."""
+        """An operation that gives new tensors, and whose backward reads what `keeps` names.
+
+        That is its first `input`, the `second`, the `third` or all `inputs`, its `result`, or of two results the
+        second, the `places` where it found the first.
+        """
         made = self.shaped(op.shape(*(x.tensor for x in inputs)), inputs)
-        results = [*_flat(made)]
+        results = _flat(made)
+        known = {
+            "input": inputs[:1],
+            "second": inputs[1:2],
+            "third": inputs[2:3],
+            "inputs": inputs,
+            "result": results,
+            "places": results[1:],
+        }
         if any(each.grad for each in results):
-            first = [inputs[0]] if "input" in keeps else []
-            self.keep(*(inputs if "inputs" in keeps else first), *(results if "result" in keeps else []))
+            for word in keeps.split():
+                self.keep(*known[word])
         return made
 
     def shaped(self, shapes: Tensor | tuple[Any, ...], inputs: Sequence[Held]) -> Any:
@@ -375,6 +388,7 @@ class Tape:
 
 
 def _flat(made: Any) -> list[Held]:
+    """All tensors of a result, nested or not."""
     return [held for each in made for held in _flat(each)] if isinstance(made, tuple) else [made]
 
 
