@@ -66,7 +66,7 @@ def really(spec: Spec, sizes: dict[str, int], *, pixelwise: bool = False, short:
     """Bytes that a pass of the built network keeps."""
     net = spec.build().train()
     if pixelwise:
-        net.to(memory_format=torch.channels_last)
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     given = inputs(spec, sizes, pixelwise=pixelwise)
     with torch.autocast("cpu", torch.bfloat16, enabled=short):
         return counted(lambda: net(*given), [*net.parameters(), *net.buffers()])
