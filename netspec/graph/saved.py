@@ -18,6 +18,7 @@ from netspec.layers.base import Layer
 from netspec.layers.pooling import MaxPool
 from netspec.saved import Held, Storage, Tape
 from netspec.saved.held import BYTES, dense, pixelwise
+from netspec.tensors import Tensor
 
 
 @dataclass
@@ -57,8 +58,14 @@ class Pass:
         return replace(found, strides=pixelwise(found.shape)) if self.tape.pixelwise and len(shape) == 4 else found
 
     def of(self, value: Value) -> Held:
-        """What flows as a value."""
-        return self.values[value.actual]
+        """What flows as a value; what no step here is known to have made counts as an operation that is not known."""
+        found = self.values.get(value.actual)
+        if found is None:
+            self.tape.unknown.setdefault(value.name)
+            tensor = value.tensor or Tensor(())
+            found = self.tape.new(tensor.shape, dtype=tensor.dtype)
+            found = self.values[value.actual] = replace(found, grad=found.floats)
+        return found
 
     def level(self, level: Level) -> None:
         """Run the steps of a level."""
@@ -77,6 +84,7 @@ class Pass:
         """Find the steps that are run: those that something wanted comes from. `wanted` grows by what they take."""
         for step in reversed(level.steps):
             made = {each.actual for value in flat(step.results) for each in (value, *value.parts.values())}
+            made |= {outer.actual for outer in (step.body.exports if step.body is not None else ())}
             if step.left_out or step.idle or not made & wanted:
                 continue
             self._needed.add(step)
@@ -139,7 +147,7 @@ class Pass:
                 made = wrap.kept(self.tape, op, *inputs)
             else:
                 made = self.tape.unread(op, inputs) if plugin else op.kept(self.tape, *inputs)
-        except OverflowError:  # sizes with too many terms
+        except (OverflowError, LookupError, ValueError, TypeError, AssertionError):  # a forecast never stops a run
             made = self.tape.unread(op, inputs)
         self.give(step.results, made)
 

@@ -14,7 +14,7 @@ from tests.saved.counted import SIZES, at, counted, inputs, really, said
 
 ROOT = Path(__file__).parent.parent.parent
 SPECS = sorted((ROOT / "specs").glob("*.yaml"))
-QUICK = ("nanogpt_tiny", "mamba_tiny", "mixtral_tiny", "lstm_lm_small", "vit_tiny_tv", "siamese", "tabular")
+QUICK = ("nanogpt_tiny", "mamba_tiny", "mixtral_tiny", "lstm_lm_small", "vit_tiny_tv", "siamese", "textcnn_kim")
 
 
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
