@@ -254,6 +254,12 @@ class Route:
     ends: tuple[Value, ...] = ()
     """What each step that is an expert gives, or all steps together."""
 
+    def spread(self, count: Size) -> Size:
+        """What one run of a step counts, over the runs of all experts."""
+        fixed = substitute(count, {ROUTED: 0})
+        shared = substitute(count + fixed * -1, {ROUTED: self.shares})
+        return fixed + shared // self.experts if self.apart else fixed * self.experts + shared
+
 
 ROUTED: Final = "routed"
 """The size of what is routed to one expert."""
@@ -324,10 +330,7 @@ class Level:
         if self.scan is not None:
             count = count * self.scan.length
         if self.route is not None:
-            fixed = substitute(count, {ROUTED: 0})
-            shared = substitute(count + fixed * -1, {ROUTED: self.route.shares})
-            experts = self.route.experts
-            count = fixed + shared // experts if self.route.apart else fixed * experts + shared
+            count = self.route.spread(count)
         return self.parent.spread(count) if self.parent is not None else count
 
     @property

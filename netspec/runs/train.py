@@ -35,6 +35,8 @@ from netspec.runtime.train.history import History
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
+from netspec.runtime.train.run import try_step as run_one
+from netspec.runtime.train.trial import Trial
 from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
@@ -115,6 +117,23 @@ def train(
         if folder and reporting is not None:
             reporting.end(partial(_look, spec, section, data, best_weights(folder)), history.seconds)
     return Trained(module.eval(), history, folder)
+
+
+def try_step(spec: Spec, *, allow_outside: bool = False, doubt: str = "") -> Trial:
+    """Take one step of a spec's training and say what it took; no run folder is made, and nothing is kept.
+
+    Raises UsageError for a spec without data or training, and DataError.
+    """
+    with joined() as world:
+        section, data = _read(spec, world, None, allow_outside=allow_outside, doubt=doubt)
+    torch.manual_seed(section.seed)
+    module = build(spec, reorder=section.reorder)
+    need_fit(spec, data)
+    networks = networks_of(spec, data)
+    about: dict[str, Any] = {"frozen": spec.graph.weights.freeze, "networks": networks}
+    about["last"] = last_layers(spec.graph, section)
+    with pointing_into(spec.document.source):
+        return run_one(module, section, data, outputs=tuple(spec.graph.trained_outputs), **about)
 
 
 def _look(spec: Spec, section: Train, data: Data, weights: Path, seconds: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from netspec.errors import UsageError
+from netspec.machine import LARGEST_DEVICE
 from netspec.runtime.device.process_group import ALONE, World
 from netspec.runtime.network.stretches import Scores
 from netspec.sections.train import Train
@@ -132,6 +133,13 @@ def _lacks(warn: Callable[[str], None], show: Callable[..., None]) -> Callable[.
             warn(f"{text}: a resumed run may differ from one that was never stopped in its last bits")
 
     return shown
+
+
+def free_on(device: str) -> int:
+    """Bytes of memory that are free on a GPU; more than any has where that is not told."""
+    if device == "cuda" and torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    return LARGEST_DEVICE
 
 
 @contextlib.contextmanager

@@ -119,6 +119,12 @@ class Trainer:
             self.keeper.close()
         return self.history
 
+    def first_batch(self) -> torch.Tensor:
+        """The samples of the first batch of a run, whose step is only tried."""
+        self.state.module.train()
+        self._begin_epoch()
+        return self._rows(0)[: self.train.batch]
+
     def _about(self) -> str:
         """Where what is trained on what, on one line."""
         parameters = dict.fromkeys(self.state.module.parameters())
