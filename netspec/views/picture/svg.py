@@ -26,9 +26,10 @@ OTHER: Final = "#ec4899"
 
 STYLE: Final = """\
 text { font: 11.5px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1e293b; white-space: pre }
-.title, .shape { paint-order: stroke; stroke: #f8fafc; stroke-width: 4px; stroke-linejoin: round }
+.shape { paint-order: stroke; stroke: #f8fafc; stroke-width: 4px; stroke-linejoin: round }
 .name { font-weight: 600 } .quiet { fill: #64748b } .shape { fill: #64748b; font-size: 10.5px }
 .level { fill: #64748b; fill-opacity: .06; stroke: #94a3b8 } .node { fill: #fff; stroke: #94a3b8 }
+.head { fill: #64748b; fill-opacity: .1 }
 .end { fill: #e2e8f0; stroke: #94a3b8 } .edge { fill: none; stroke: #475569; stroke-width: 1.2 }"""
 ARROW: Final = (
     '<marker id="arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="6.5" markerHeight="6.5" orient="auto">'
@@ -69,13 +70,13 @@ def _shape(node: Node, edges: list[Edge], plan: Plan) -> Iterator[str]:
     """What a node gives, beside the line that leads away; a level around says it for what leaves through it."""
     if not edges:
         return
-    x, y = node.x + node.outs[0], node.y + node.height + 15
-    ends = [e.target.x + e.target.ins[e.into] for e in edges if e not in plan.lanes]
+    x, y = node.x + node.outs[0], node.y + node.height + 11
+    ends = [plan.passes[e][0].x if e in plan.passes else e.target.x + e.target.ins[e.into] for e in edges
+            if e not in plan.lanes]  # fmt: skip
     if ends and max(ends) < x - 1:
         yield _text(x + 7, y, node.shape, "shape")
     else:
-        left = min([x, *(end for end in ends if end > x - 40)])
-        yield _text(left - 7, y, node.shape, "shape", ' text-anchor="end"')
+        yield _text(x - 7, y, node.shape, "shape", ' text-anchor="end"')
 
 
 def _node(node: Node) -> Iterator[str]:
@@ -86,9 +87,8 @@ def _node(node: Node) -> Iterator[str]:
         if node.count > 1:
             yield _box(node.x, node.y, node.width, node.height, "node")
         yield _box(node.x, node.y, node.width, node.height, "level")
-        for x in node.ins:
-            yield f'<path class="edge" d="M{_n(node.x + x)},{_n(node.y)} v{_n(TITLE)}"/>'
-        yield _named(node.x + 10, node.y + 16, node.title, node.use, ' class="title"')
+        yield _box(node.x, node.y, node.width, TITLE, "head")
+        yield _named(node.x + 10, node.y + 16, node.title, node.use)
         if node.count > 1:
             yield _text(node.x + node.width - 10, node.y + 16, f"x {node.count}", "name", ' text-anchor="end"')
         yield from _level(node.inside, node.x, node.y + TITLE)
@@ -124,10 +124,20 @@ def _edge(edge: Edge, plan: Plan) -> Iterator[str]:
         path = _rounded(points)
     else:
         below = plan.bottoms[source.y]
-        curve = f"C{_n(x)},{_n(to_y)} {_n(to_x)},{_n(below)} {_n(to_x)},{_n(to_y)}"
-        path = f"M{_n(x)},{_n(y)} V{_n(below)} " + (f"V{_n(to_y)}" if abs(x - to_x) < 0.1 else curve)
-    arrow = ' marker-end="url(#arrow)"' if target.height and target.inside is None else ""
+        path = f"M{_n(x)},{_n(y)} V{_n(below)}"
+        for each in plan.passes.get(edge, ()):
+            path += _down(x, below, each.x, each.y) + f" V{_n(each.y + each.height)}"
+            x, below = each.x, each.y + each.height
+        path += _down(x, below, to_x, to_y)
+    arrow = ' marker-end="url(#arrow)"' if target.height else ""
     yield f'<path class="edge" d="{path}"{arrow}/>'
+
+
+def _down(x: float, y: float, to_x: float, to_y: float) -> str:
+    """The way down from one place to another, straight or as a curve."""
+    if abs(x - to_x) < 0.1:
+        return f" V{_n(to_y)}"
+    return f" C{_n(x)},{_n(to_y)} {_n(to_x)},{_n(y)} {_n(to_x)},{_n(to_y)}"
 
 
 def _rounded(points: list[tuple[float, float]], radius: float = 6) -> str:
