@@ -1,4 +1,4 @@
-"""`netspec graph`: the network as a picture."""
+"""`netspec graph`: the network as a picture, or as a page to walk through."""
 
 from __future__ import annotations
 
@@ -12,16 +12,32 @@ from netspec.cli.targets import Target
 
 @click.command()
 @reads_spec
-@click.option("-o", "--output", type=Target(".svg"), metavar="FILE", help="Write to FILE, such as net.svg.")
+@click.option(
+    "-o", "--output", type=Target(".svg", ".html"), metavar="FILE", help="Write to FILE: net.svg, or net.html."
+)
 @click.option("--depth", type=click.IntRange(1), help="Leave closed what is nested deeper than this.")
 def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: int | None) -> None:
-    """Draw the network as an SVG picture: levels as boxes, shapes on the lines between, equal blocks as one."""
-    from netspec.views.picture import picture
+    """Draw the network: as an SVG picture with levels as boxes, shapes on the lines between, equal blocks as one; or
+    as a page to walk through, with what each step does and where it stands.
 
-    loaded = load(spec, overrides, or_stdin=True)
-    drawn = picture(loaded.graph, depth)
+    A second spec behind the first is laid over it, each step matched by its name: what it adds, removes and changes.
+    """
+    from netspec.views.graph_page import compared, page
+    from netspec.views.picture import comparison, picture
+
+    other = overrides[0] if overrides and "=" not in overrides[0] else ""
+    overrides = overrides[bool(other) :]
+    loaded = [load(each, overrides, or_stdin=True) for each in (spec, other) if each]
+    graphs = [each.graph for each in loaded]
+    whole = output is not None and output.suffix == ".html"
+    if whole and depth is not None:
+        raise click.UsageError("--depth is of a picture; the page folds and unfolds every level")
+    if whole:
+        drawn = compared(*loaded) if other else page(*loaded)
+    else:
+        drawn = comparison(*graphs, depth) if other else picture(*graphs, depth)
     if output is None:
         show(drawn.rstrip("\n"))
     else:
-        write(output, drawn, inputs_of(loaded))
+        write(output, drawn, [path for each in loaded for path in inputs_of(each)])
         talk(f"wrote {output}")

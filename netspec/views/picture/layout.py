@@ -7,7 +7,7 @@ from math import inf
 from typing import Final
 
 from netspec.views.picture.columns import Cell, Columns, columns
-from netspec.views.picture.plan import Node, Pass, Plan
+from netspec.views.picture.plan import Node, Pass, Plan, Row
 
 CHARACTER: Final = 7.0
 """The width of a character of the text."""
@@ -49,7 +49,7 @@ def _measure(node: Node) -> None:
     """The size of one node, and where values enter and leave it."""
     inner = node.inside
     if inner is not None:
-        heading = (len(f"{node.title}  {node.use}") + 6 * (node.count > 1)) * CHARACTER
+        heading = (len(f"{node.title}  {node.use}") + 6 * (node.count > 1) + 2 * bool(node.mark)) * CHARACTER
         node.width = max(inner.width, heading + PAD)
         node.height = TITLE + inner.height
         node.ins = [entry.x + entry.spine for entry in inner.entries]
@@ -58,13 +58,18 @@ def _measure(node: Node) -> None:
         node.spine = node.spine or node.width / 2
         return
     if node.rows:
-        node.width = max(len(f"{row.name}  {row.text}" if row.name else row.text) for row in node.rows) * CHARACTER
+        node.width = max(_length(row) for row in node.rows) * CHARACTER
         node.width, node.height = node.width + 2 * PAD, ROW * len(node.rows) + 8
     elif node.title:
-        node.width = len(f"{node.title}  {node.use or node.shape}") * CHARACTER + 2 * PAD
+        node.width = (len(f"{node.title}  {node.use or node.shape}") + 2 * bool(node.mark)) * CHARACTER + 2 * PAD
         node.height = ROW + 8
     node.spine = node.width / 2
     node.outs = [node.spine]
+
+
+def _length(row: Row) -> int:
+    """The characters of a line in a box."""
+    return len(f"{row.name}  {row.text}" if row.name or row.mark else row.text) + 2 * bool(row.mark)
 
 
 def _down(ranks: list[list[Node]], plan: Plan) -> None:

@@ -25,7 +25,7 @@ class Row:
     text: str
     family: str
     path: str = ""
-    """Its name behind those of the levels around it."""
+    """What `called` calls its step."""
     mark: Mark = ""
 
 
@@ -58,7 +58,7 @@ class Node:
     role: Literal["", "entry", "exit"] = ""
     """Whether it is a place where a value enters the level around it, or leaves it."""
     path: str = ""
-    """Of a level its name behind those of the levels around it."""
+    """What `called` calls the step of a level."""
     mark: Mark = ""
 
     @property
@@ -135,17 +135,35 @@ class Plan:
 def draft(graph: Graph, depth: int | None = None, *, apart: bool = False, folds: bool = True) -> Plan:
     """The picture of a network, not yet arranged; levels nested deeper than `depth` stay closed.
 
-    Operations that follow each other share a box, unless each is to stand `apart`. Equal levels in a row are one where
-    it `folds`.
+    Operations that follow each other share a box, and equal levels in a row are one where it `folds`; both not where
+    each step is to stand `apart`.
     """
-    writer = _Writer(graph.root, depth, _readers(graph), apart)
+    writer = _Writer(graph.root, depth, _readers(graph), called(graph), apart)
     for name, value in graph.root.inputs.items():
         writer.enter(value, Node(title=name, shape=shape(value.tensor)))
     named = {name: Node(title=name, shape=shape(v.tensor)) for name, v in _outputs(graph).items()}
     plan = writer.written([(v, named[name]) for name, v in _outputs(graph).items()])
-    for level in levels(plan) if folds else ():
+    for level in levels(plan) if folds and not apart else ():
         fold(level)
     return plan
+
+
+def called(graph: Graph) -> dict[Step, str]:
+    """A name for each step that no other has: its path, and where several share that also what it does."""
+    found: dict[Step, str] = {}
+    taken: set[str] = set()
+    every = [step for step in graph.root.walk() if not step.left_out]
+    for step in sorted(every, key=lambda each: not each.member):
+        name = step.path
+        if name in taken and step.op is not None:
+            name = f"{name}:{type(step.op).__name__.lower()}"
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{name.partition('#')[0]}#{number}"
+        taken.add(name)
+        found[step] = name
+    return found
 
 
 def levels(plan: Plan) -> Iterator[Plan]:
@@ -177,9 +195,11 @@ def _readers(graph: Graph) -> Counter[Value]:
 class _Writer:
     """Turns the steps of one level into nodes and edges."""
 
-    def __init__(self, level: Level, depth: int | None, readers: Counter[Value], apart: bool) -> None:
+    def __init__(
+        self, level: Level, depth: int | None, readers: Counter[Value], names: Mapping[Step, str], apart: bool
+    ) -> None:
         """Draw a level down to `depth` more; None draws all of it."""
-        self.level, self.depth, self.readers, self.apart = level, depth, readers, apart
+        self.level, self.depth, self.readers, self.names, self.apart = level, depth, readers, names, apart
         self.plan = Plan()
         self.takes: list[Value] = []
         """The values around the level that it reads, in the order of its entries."""
@@ -210,13 +230,13 @@ class _Writer:
         if step.body is not None:
             node, values = self._level(step, step.body)
         elif (last := self._continued(step)) is not None:
-            last.rows.append(_row(step))
+            last.rows.append(_row(step, self.names[step]))
             self.held[last].append(step)
             last.shape = shape(step.value.tensor)
             self._makes(step, last)
             return
         else:
-            node = Node(rows=[_row(step)], shape=shape(step.value.tensor))
+            node = Node(rows=[_row(step, self.names[step])], shape=shape(step.value.tensor))
             self.held[node] = [step]
         self.plan.nodes.append(node)
         for into, value in enumerate(values):
@@ -246,8 +266,8 @@ class _Writer:
     def _level(self, step: Step, body: Level) -> tuple[Node, list[Value]]:
         """A level as a node, and the values that it takes."""
         name, use = step.member or step.name, "the same again" if step.again else title(body)
-        node = Node(title=name, use=use if use != name else "", shape=shape(step.value.tensor), path=step.path)
-        inner = _Writer(body, self.depth and self.depth - 1, self.readers, self.apart)
+        node = Node(title=name, use=use if use != name else "", shape=shape(step.value.tensor), path=self.names[step])
+        inner = _Writer(body, self.depth and self.depth - 1, self.readers, self.names, self.apart)
         for value in body.inputs.values():
             inner.enter(value, Node())
         exports = body.exports or {step.value: body.steps[-1].value}
@@ -275,12 +295,12 @@ def _light(step: Step) -> bool:
     return not step.parameters() or (step.op is not None and step.op.normalises != "")
 
 
-def _row(step: Step) -> Row:
+def _row(step: Step, path: str) -> Row:
     """A step as a line in a box."""
     assert step.op is not None
     text = operation(step).removesuffix("()")
     text = text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
-    return Row(step.member, text, step.op.family, step.path)
+    return Row(step.member, text, step.op.family, path)
 
 
 def fold(plan: Plan) -> None:
