@@ -27,7 +27,7 @@ from tests.cli.test_commands import run
 from tests.effort import computing
 
 NO_MORE: Mapping[str, Sequence[Any]] = {}
-VOID = {"meta", "link", "img"}
+VOID = {"meta", "link", "img", "input"}
 HOSTILE = "<script>alert(1)</script>\"'>\x1b[31m\u202e{{ 7*7 }}{% raw %}"
 
 

@@ -83,7 +83,8 @@ def together(before: Told, after: Told) -> Told:
     """The facts of two networks, those of both in one line, with what changed in it."""
     names = woven([*before.facts], [*after.facts])
     facts = {name: _both(before.facts.get(name), after.facts.get(name)) for name in names}
-    return Told(facts, [*after.texts, *before.texts])
+    said = ((after, "after"), (before, "before"))
+    return Told(facts, [replace(text, name=f"{text.name}, {when}") for told, when in said for text in told.texts])
 
 
 def _both(old: Fact | None, new: Fact | None) -> Fact:

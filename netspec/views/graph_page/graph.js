@@ -17,6 +17,8 @@
   const levels = [];
   let scale = 1, chosen = null;
 
+  const depth = (own) => (own.parent ? 1 + depth(own.parent) : 0);
+
   function make(tag, kind, text = "") {
     const element = document.createElement(tag);
     element.className = kind;
@@ -25,12 +27,12 @@
   }
 
   function titled(element, node, fact, mark) {
-    element.append(make("b", "", (signs[mark] ?? "") + fact.name.textContent), make("span", "op", fact.op));
+    element.append(make("b", "", (signs[mark] ?? "") + fact.name.textContent), " ", make("span", "op", fact.op));
   }
 
   function item(element, fact, parent, level = null) {
     element.setAttribute("role", "treeitem");
-    element.setAttribute("aria-label", `${fact.path} ${fact.op}`);
+    element.setAttribute("aria-level", 1 + depth({ parent }));
     element.setAttribute("aria-selected", "false");
     element.tabIndex = -1;
     const made = { element, fact, parent, level };
@@ -50,9 +52,11 @@
       titled(head, node, fact, node.mark);
       element.classList.add("level");
       element.append(head);
-      const own = item(element, fact, parent, node.inner);
-      element.setAttribute("aria-expanded", "true");
-      element.append(built(node.inner, own));
+      const own = item(head, fact, parent, node.inner), grid = built(node.inner, own);
+      grid.id = `inside-${node.row}`;
+      head.setAttribute("aria-expanded", "true");
+      head.setAttribute("aria-owns", grid.id);
+      element.append(grid);
     } else if (node.kind === "rows") {
       for (const [place, family] of node.rows) {
         const row = make("div", `row ${family || "other"}`);
@@ -173,8 +177,7 @@
   }
 
   function show(element) {
-    const target = element.querySelector(":scope > .head") ?? element;
-    const at = target.getBoundingClientRect(), around = view.getBoundingClientRect();
+    const at = element.getBoundingClientRect(), around = view.getBoundingClientRect();
     if (at.left < around.left || at.right > around.right) view.scrollLeft += at.left + at.width / 2 - around.left - around.width / 2;
     if (at.top < around.top || at.bottom > around.bottom) view.scrollTop += at.top + at.height / 2 - around.top - around.height / 2;
   }
@@ -182,11 +185,11 @@
   // --- folding and choosing --------------------------------------------------------------------
 
   function close(own, closed) {
-    own.element.classList.toggle("closed", closed);
+    own.element.parentElement.classList.toggle("closed", closed);
     own.element.setAttribute("aria-expanded", String(!closed));
   }
 
-  const closed = (own) => own.element.classList.contains("closed");
+  const closed = (own) => own.element.parentElement.classList.contains("closed");
   const hidden = (own) => own.parent && (closed(own.parent) || hidden(own.parent));
   const visible = () => items.filter((own) => !hidden(own));
 
@@ -273,7 +276,7 @@
   });
   byId("graph").addEventListener("keydown", (event) => {
     if (event.target === search || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "/") search.focus();
+    if (event.key === "/") search.select();
     else if (event.key === "+") zoom(scale * 1.25);
     else if (event.key === "-") zoom(scale / 1.25);
     else if (event.key === "0") fit();
@@ -316,7 +319,7 @@
   canvas.addEventListener("click", (event) => {
     const element = event.target.closest(".row, .head");
     if (!element || moved) return;
-    const own = items.find((each) => each.element === (element.classList.contains("head") ? element.parentElement : element));
+    const own = items.find((each) => each.element === element);
     if (own.level) folds(own);
     choose(own);
   });
@@ -333,7 +336,6 @@
     button.addEventListener("click", () => { byId("graph").scrollIntoView(); choose(fact.item); });
     fact.name.replaceChildren(button);
   }
-  const depth = (own) => (own.parent ? 1 + depth(own.parent) : 0);
   const deep = items.map(depth);
   let limit = Math.max(0, ...deep);
   while (limit > 0 && deep.filter((each) => each <= limit).length > OPEN) limit -= 1;

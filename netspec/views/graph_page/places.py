@@ -100,11 +100,13 @@ def _element(made: ast.AST, name: str) -> ast.AST | None:
     if len(args) == 1 and isinstance(args[0], ast.Dict):
         pairs = zip(args[0].keys, args[0].values, strict=True)
         return next((value for key, value in pairs if isinstance(key, ast.Constant) and key.value == name), None)
-    args = [each.value if isinstance(each, ast.Starred) else each for each in args]
-    args = [each.elt if isinstance(each, ast.ListComp | ast.GeneratorExp) else each for each in args]
-    if not name.isdigit() or not args:
-        return None
-    return args[0] if len(args) == 1 else args[int(name)] if int(name) < len(args) else None
+    for place, each in enumerate(args if name.isdigit() else ()):
+        inner = each.value if isinstance(each, ast.Starred) else each
+        if isinstance(inner, ast.ListComp | ast.GeneratorExp):  # a loop makes it and all behind it
+            return inner.elt
+        if place == int(name) or inner is not each:
+            return inner
+    return None
 
 
 def _in_forward(each: ast.ClassDef, name: str) -> int:
