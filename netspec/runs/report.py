@@ -132,7 +132,7 @@ def told(folder: Path, spec: Spec, best: Watch | None = None, *, ended: bool = T
         course=course,
         spec=(folder / "spec.yaml").read_text("utf-8") if kind(folder / "spec.yaml") else spec.text,
         again=in_shell("netspec", "train", file, *words),
-        about=described(spec),
+        about=f"{spec.graph.in_words}.",
         picture=_picture(spec),
         environment=read_note(environment, lambda note: "" if isinstance(note, dict) else "expected a mapping")
         if kind(environment)
@@ -169,15 +169,6 @@ def write_report(runs: Sequence[Path], path: Path) -> None:
         files = " or ".join(shown(run / FINDINGS) for run in runs)
         raise DataError(f"{files} is not as a run leaves it: {type(error).__name__}, {error}") from None
     write_text(path, text)
-
-
-def described(spec: Spec) -> str:
-    """The network in a sentence."""
-    from netspec.tensors import show
-
-    graph = spec.graph
-    given, made = (", ".join(show(t.shape) for t in held.values()) for held in (graph.inputs, graph.outputs))
-    return f"{graph.parameter_count:,} parameters, {given} to {made}."
 
 
 def _picture(spec: Spec) -> str:
