@@ -184,7 +184,7 @@ def resumed(plan: Plan) -> str:
 
 def described(record: Record, plan: Plan) -> str:
     """A record on one line."""
-    skipped = ("epoch", "step", "lr", "seconds", "samples_per_s")
+    skipped = ("epoch", "step", "lr", "grad_norm", "seconds", "samples_per_s")
     values = [
         f"{name} {value:.4f}" for name, value in record.items() if name not in skipped and isinstance(value, float)
     ]
