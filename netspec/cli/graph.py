@@ -13,7 +13,11 @@ from netspec.cli.targets import Target
 @click.command()
 @reads_spec
 @click.option(
-    "-o", "--output", type=Target(".svg", ".html"), metavar="FILE", help="Write to FILE: net.svg, or net.html."
+    "-o",
+    "--output",
+    type=Target(".svg", ".html", ".png"),
+    metavar="FILE",
+    help="Write to FILE: a .svg, .png or .html.",
 )
 @click.option("--depth", type=click.IntRange(1), help="Leave closed what is nested deeper than this.")
 def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: int | None) -> None:
@@ -39,5 +43,13 @@ def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: i
     if output is None:
         show(drawn.rstrip("\n"))
     else:
-        write(output, drawn, [path for each in loaded for path in inputs_of(each)])
+        inputs = [path for each in loaded for path in inputs_of(each)]
+        if output.suffix == ".png":
+            from netspec.files import need_writable, write_bytes
+            from netspec.views.png import png
+
+            need_writable(output, inputs)
+            write_bytes(output, png(drawn))
+        else:
+            write(output, drawn, inputs)
         talk(f"wrote {output}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netspec.errors import DataError
-from netspec.files import kind, shown, write_text
+from netspec.files import kind, shown, write_bytes, write_text
 from netspec.json_text import json_text
 from netspec.plugins.loading import need
 from netspec.runtime.store.notes import need_plain, read_note
@@ -169,6 +169,21 @@ def write_report(runs: Sequence[Path], path: Path) -> None:
         files = " or ".join(shown(run / FINDINGS) for run in runs)
         raise DataError(f"{files} is not as a run leaves it: {type(error).__name__}, {error}") from None
     write_text(path, text)
+
+
+def write_plots(run: Path, folder: Path) -> int:
+    """Write the plots of the run in a folder as PNG into another, and return how many.
+
+    Raises UsageError where there is no run, or the package that draws them is not installed; DataError and SpecError.
+    """
+    from netspec.views.png import png
+    from netspec.views.report.plots import plots
+
+    drawn = {name: png(svg) for name, svg in plots(read(run))}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in drawn.items():
+        write_bytes(folder / f"{name}.png", data)
+    return len(drawn)
 
 
 def _picture(spec: Spec) -> str:
