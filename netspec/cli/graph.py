@@ -33,7 +33,8 @@ def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: i
     overrides = overrides[bool(other) :]
     loaded = [load(each, overrides, or_stdin=True) for each in (spec, other) if each]
     graphs = [each.graph for each in loaded]
-    whole = output is not None and output.suffix == ".html"
+    form = output.suffix.lower() if output is not None else ""
+    whole = form == ".html"
     if whole and depth is not None:
         raise click.UsageError("--depth is of a picture; the page folds and unfolds every level")
     if whole:
@@ -44,7 +45,7 @@ def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: i
         show(drawn.rstrip("\n"))
     else:
         inputs = [path for each in loaded for path in inputs_of(each)]
-        if output.suffix == ".png":
+        if form == ".png":
             from netspec.files import need_writable, write_bytes
             from netspec.views.png import png
 

@@ -30,6 +30,7 @@ class Plots:
     interval = 0.5
 
     def __init__(self) -> None:
+        """Nothing is drawn before the run begins."""
         self.display = import_module("IPython.display")
         self.handle: Any = None
         self.said: list[str] = []
@@ -37,28 +38,34 @@ class Plots:
         self.began, self.spent = time.perf_counter(), 0.0
 
     def tell(self, lines: Sequence[str]) -> None:
+        """Keep what a person should know, to stand above the curves."""
         self.said += lines
 
     def start(self, plan: Plan) -> None:
+        """Draw where the curves will be."""
         self.plan = plan
         self.said += opening(plan)
         self._draw("")
 
     def tick(self, epoch: int, step: int, loss: float) -> None:
+        """Say how far it is, and how long it will still take."""
         done = epoch * self.plan.steps + step
         left = (time.perf_counter() - self.began) / max(done - self.plan.done, 1) * (self.plan.total - done)
         self._offer(f"Epoch {epoch + 1} of {self.plan.epochs}, loss {loss:.4g}, {duration(left)} left.")
 
     def measured(self, record: Record, best: bool) -> None:
+        """Draw an evaluation, or leave it to the next drawing."""
         self.records.append(record)
         self._offer(f"Epoch {record['epoch']} of {self.plan.epochs}.")
 
     def warn(self, text: str) -> None:
+        """Say it above the curves."""
         self.said.append(f"warning: {text}")
         if self.handle is not None:
             self._draw("")
 
     def close(self) -> None:
+        """Draw the last of it, where it was not drawn."""
         self._draw("")
 
     def _offer(self, line: str) -> None:
