@@ -82,8 +82,14 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         register_magic_function=lambda function, kind, name: magics.update({name: function}),
     )  # fmt: skip
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: found))
-    display = SimpleNamespace(HTML=str, display=lambda text, display_id: (shown.append(text), handle)[1])
-    monkeypatch.setitem(sys.modules, "IPython.display", display)
+
+    def display(text: str, display_id: bool) -> SimpleNamespace:
+        """Show it, in a place where it can be drawn anew."""
+        assert display_id
+        shown.append(text)
+        return handle
+
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(HTML=str, display=display))
     return found
 
 
@@ -135,8 +141,9 @@ def test_the_example_runs_in_a_notebook(tmp_path: Path, monkeypatch: pytest.Monk
     write_kernel_spec(str(tmp_path / "kernels" / "python3"))
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    book = nbformat.read(EXAMPLE, as_version=4)
-    book.cells.append(nbformat.v4.new_code_cell("%%netspec\ninput: 4\nlayers: [liner 3]", id="wrong"))
+    books: Any = nbformat  # its functions have no types
+    book = books.read(EXAMPLE, as_version=4)
+    book.cells.append(books.v4.new_code_cell("%%netspec\ninput: 4\nlayers: [liner 3]", id="wrong"))
     NotebookClient(book, timeout=120, allow_errors=True).execute(cwd=str(tmp_path))
     told = {cell.id: cell.outputs for cell in book.cells if cell.cell_type == "code"}
     assert [name for name, outputs in told.items() if any(o.output_type == "error" for o in outputs)] == ["wrong"]

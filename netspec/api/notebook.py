@@ -22,7 +22,8 @@ CELL: Final = "<cell>"
 
 def html(value: Any) -> str:
     """A value as a piece of a notebook."""
-    return KINDS[next(each.__name__ for each in type(value).__mro__ if each.__name__ in KINDS)](value)
+    name = next(each.__name__ for each in type(value).__mro__ if each.__name__ in KINDS)
+    return str(KINDS[name](value))
 
 
 def _spec(spec: Spec) -> str:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import inputs_of, load, reads_spec, show, talk, write
+from netspec.cli.common import STDIN, inputs_of, load, show, talk, within, write
 from netspec.cli.targets import Target
 
 
 @click.command()
-@reads_spec
+@click.argument("spec", metavar="SPEC", type=click.Path())
+@click.argument("words", nargs=-1, metavar="[OTHER] [PATH.TO.VALUE=NEW]...")
+@within
 @click.option(
     "-o",
     "--output",
@@ -20,7 +22,7 @@ from netspec.cli.targets import Target
     help="Write to FILE: a .svg, .png or .html.",
 )
 @click.option("--depth", type=click.IntRange(1), help="Leave closed what is nested deeper than this.")
-def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: int | None) -> None:
+def command(spec: str, words: tuple[str, ...], output: Path | None, depth: int | None) -> None:
     """Draw the network: as an SVG picture with levels as boxes, shapes on the lines between, equal blocks as one; or
     as a page to walk through, with what each step does and where it stands.
 
@@ -29,18 +31,20 @@ def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: i
     from netspec.views.graph_page import compared, page
     from netspec.views.picture import comparison, picture
 
-    other = overrides[0] if overrides and "=" not in overrides[0] else ""
-    overrides = overrides[bool(other) :]
+    other = words[0] if words and "=" not in words[0] else ""
+    if spec == other == STDIN:
+        raise click.UsageError("only one of the two specs can be on stdin")
+    overrides = words[bool(other) :]
     loaded = [load(each, overrides, or_stdin=True) for each in (spec, other) if each]
-    graphs = [each.graph for each in loaded]
+    first, last = loaded[0], loaded[-1]
     form = output.suffix.lower() if output is not None else ""
     whole = form == ".html"
     if whole and depth is not None:
         raise click.UsageError("--depth is of a picture; the page folds and unfolds every level")
     if whole:
-        drawn = compared(*loaded) if other else page(*loaded)
+        drawn = compared(first, last) if other else page(first)
     else:
-        drawn = comparison(*graphs, depth) if other else picture(*graphs, depth)
+        drawn = comparison(first.graph, last.graph, depth) if other else picture(first.graph, depth)
     if output is None:
         show(drawn.rstrip("\n"))
     else:
