@@ -121,7 +121,7 @@ class Stepper:
         return loss
 
     def norm(self) -> torch.Tensor | None:
-        """The norm of the newest step's gradient before it was clipped; None where it is spread, or in turns."""
+        """The norm of the newest step's gradient before it was clipped; None where players take turns."""
         return None if self.turns else norm_of(self.parameters, self.clipped)
 
     def _in_turns(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
@@ -322,11 +322,17 @@ class Stepper:
 
 
 def norm_of(parameters: Iterable[nn.Parameter], known: torch.Tensor | None = None) -> torch.Tensor | None:
-    """The norm of all gradients together, or one that is `known`; None of those that are sparse, or not whole here."""
+    """The norm of all gradients together, or one that is `known`; None where some are sparse, or only some spread.
+
+    Where they are spread over processes, all of these call it together.
+    """
     held = [known] if known is not None else [p.grad for p in parameters if p.grad is not None]
-    if not held or any(each.is_sparse or hasattr(each, "to_local") for each in held):
+    spread = {hasattr(each, "to_local") for each in held}
+    if len(spread) != 1 or any(each.is_sparse for each in held):
         return None
-    return nn.utils.get_total_norm(held).float()
+    norm: Any = nn.utils.get_total_norm(held)
+    whole: torch.Tensor = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+    return whole.float()
 
 
 def _recorder(train: Train, state: State) -> Recorder | None:
