@@ -16,7 +16,7 @@ ROOT = Path(netspec.__file__).parent
 FLOORS = [
     {
         "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine", "windows",
-        "version", "text", "python",
+        "displays", "version", "text", "python",
     },
     {"tensors", "records", "several", "catalogue", "language", "weights", "saved"},
     {

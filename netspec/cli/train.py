@@ -107,7 +107,7 @@ def command(
     from netspec.runtime.device.process_group import joined
     from netspec.runtime.store.own import REPORT
     from netspec.runtime.store.run_folder import fresh_folder
-    from netspec.runtime.train.progress import progress_for
+    from netspec.runtime.train.telling import progress_for
 
     with joined() as world:
         place = world.from_main(folder or fresh_folder("runs", loaded.name))

@@ -14,12 +14,13 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from netspec.dims import Size, substitute
+from netspec.displays import Displayed
 from netspec.errors import At, Path
 from netspec.graph.blocks import Block
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Layer, Op
 from netspec.sections.weights import Weights
-from netspec.tensors import Tensor
+from netspec.tensors import Tensor, sample
 from netspec.wraps import Wrap, is_adapter
 
 NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
@@ -425,8 +426,8 @@ def _aliases(level: Level, prefix: str) -> Iterator[str]:
             yield from _aliases(step.body, f"{prefix}{name}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+@dataclass(frozen=True, slots=True, repr=False)
+class Graph(Displayed):
     """A whole network. Everything that shows, prints or builds one reads only this."""
 
     name: str
@@ -500,3 +501,13 @@ class Graph:
     def macs(self) -> Size | None:
         """Multiply-accumulates of one forward pass at batch 1; None where a part is unknown."""
         return self.root.macs()
+
+    def __repr__(self) -> str:
+        """Its name, and what there is of it."""
+        return f"<Graph {self.name}: {self.in_words}>"
+
+    @property
+    def in_words(self) -> str:
+        """How many parameters it has, and what goes in and comes out."""
+        given, made = (", ".join(sample(t.shape) for t in held.values()) for held in (self.inputs, self.outputs))
+        return f"{self.parameter_count:,} parameters, {given} to {made}"

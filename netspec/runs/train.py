@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from netspec.displays import Displayed
 from netspec.errors import UsageError
 from netspec.files import write_text
 from netspec.json_text import json_text
@@ -45,8 +46,8 @@ from netspec.views.meaning import differences, meaning, refusal
 from netspec.words import one_line
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
+@dataclass(frozen=True, slots=True, repr=False)
+class Trained(Displayed):
     """What training leaves: the network with its last weights, in evaluation mode, how it went, where it is kept."""
 
     module: nn.Module
@@ -54,6 +55,13 @@ class Trained:
     history: History
     folder: Path | None
     """None for a training that keeps nothing."""
+
+    def __repr__(self) -> str:
+        """Where it is kept, and its best value."""
+        history = self.history
+        where = f" in {self.folder}" if self.folder else ""
+        best = f"{history.monitor} {history.best:.4g} in epoch" if history.best is not None else "nothing measured in"
+        return f"<Trained{where}: {best} {history.best_epoch} of {history.epochs}, {history.seconds:.1f} s>"
 
 
 def train(

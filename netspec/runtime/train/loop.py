@@ -199,6 +199,8 @@ class Trainer:
             state.networks.averaged.update_parameters(state.module)
         position.index += 1
         position.step += 1
+        if self._due():
+            state.note_norm(self.stepper.norm())
         if self.train.checkpoint.steps and position.step % self.train.checkpoint.steps == 0:
             self._save()
         now = time.perf_counter()
@@ -252,7 +254,7 @@ class Trainer:
             if measured is None:
                 return
             values |= {f"val.{name}": value for name, value in measured.items()}
-        head = {"epoch": position.current, "step": position.step, "lr": state.schedule.rate}
+        head = {"epoch": position.current, "step": position.step, "lr": state.schedule.rate, **state.told_norm()}
         tail = {"seconds": round(state.seconds, 3), "samples_per_s": round(speed, 1)}
         self._record({**head, **values, **tail})
 
