@@ -114,7 +114,9 @@ def plain(value: Any) -> Any:
 def symbolic(value: Any, node: Node) -> Any:
     """`value` as what `node` stands for, and so each entry of a list."""
     if isinstance(value, list | tuple):
-        entries = (ast.Subscript(node, ast.Constant(i), ast.Load()) for i in range(len(value)))
+        listed = isinstance(node, ast.List) and len(node.elts) == len(value)
+        entries: Iterable[Node] = (ast.Subscript(node, ast.Constant(i), ast.Load()) for i in range(len(value)))
+        entries = node.elts if isinstance(node, ast.List) and listed else entries
         return type(value)(symbolic(entry, at) for entry, at in zip(value, entries, strict=True))
     return traced(value, node) if isinstance(value, int) and not isinstance(value, bool) else value
 

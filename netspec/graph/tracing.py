@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,7 @@ from netspec.language.refusals import Refused
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
 from netspec.python.nodes import same
+from netspec.sections.document import Document
 from netspec.sections.params import Params, bare
 from netspec.tensors import Tensor
 
@@ -48,12 +49,17 @@ class Known(dict[str, Any]):
 class TracedDeclared(Declared):
     """The declarations of a document, whose parameters are symbols."""
 
+    def __init__(self, document: Document, report: Report, free: Collection[str]) -> None:
+        """`free` are parameters that are computed from others, and are symbols all the same."""
+        self.free = free
+        super().__init__(document, report)
+
     def read_params(self) -> Params:
         params = super().read_params()
         nodes: dict[str, Node] = {}
         for name, written in self.document.params.items():
-            computed = "$" in str(written)
-            nodes[name] = _computed(written, nodes) if computed else symbols.name(symbols.root_symbol(name))
+            own = "$" not in str(written) or name in self.free
+            nodes[name] = symbols.name(symbols.root_symbol(name)) if own else computed(written, nodes)
         params.values = Known(params.values, nodes)
         return params
 
@@ -67,10 +73,12 @@ class TracedDeclared(Declared):
         return Known({name: plain(value) for name, value in params.items()}, nodes)
 
 
-def _computed(written: Any, nodes: Mapping[str, Node]) -> Node:
+def computed(written: Any, nodes: Mapping[str, Node]) -> Node:
     """The expression of a parameter that is computed from those above it."""
+    if isinstance(written, list):
+        return ast.List([computed(each, nodes) for each in written], ast.Load())
     expr = expression(written)
-    return LOST if expr is None else _Origin(nodes, nothing).of(expr)
+    return node_of(written) if expr is None else _Origin(nodes, nothing).of(expr)
 
 
 class TracedOperations(Operations):

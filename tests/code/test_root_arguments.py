@@ -63,8 +63,9 @@ def other(path: Path, name: str, value: Any) -> tuple[Any, netspec.Spec]:
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 def test_other_arguments_give_the_network_of_the_spec_with_these_params(path: Path) -> None:
     _, cls = network(path)
+    params = netspec.load(path).graph.root.params
     for name, default in taken(cls).items():
-        value, spec = other(path, name, default)
+        value, spec = other(path, name, plain(params[name]) if default is None else default)
         with torch.device("meta"), patch.object(torch.fx.experimental._config, "meta_nonzero_assume_all_nonzero", True):
             net = cls(**{name: value}).eval()
             state = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
@@ -161,10 +162,51 @@ def test_a_param_that_a_block_asks_for_is_handed_to_its_class() -> None:
     assert "self.cell2 = Cell(64, 32, group)" in source
 
 
-def test_a_computed_param_is_a_formula_of_those_that_it_is_computed_from() -> None:
-    spec = netspec.loads("input: 8\nparams: {d: 16, ff: $(4*d)}\nlayers: [linear $d, linear $ff]\n")
-    assert "def __init__(self, d=16):" in spec.source()
-    assert "nn.Linear(d, 4 * d)" in spec.source()
+COMPUTED = """
+    input: 8
+    params: {d: 16, ff: $(4*d), deep: $(ff // 10), sizes: [$d, $(d + ff)], scale: $(d ** -0.5)}
+    layers: [linear $d, [linear $ff x$deep], mul $scale, "linear $(sizes[1])", "linear $(sizes[0])"]
+    """
+
+
+def test_a_computed_param_is_an_argument_that_is_computed_where_it_is_left_out() -> None:
+    source = netspec.loads(COMPUTED).source()
+    assert "def __init__(self, d=16, ff=None, deep=None, sizes=None, scale=None):" in source
+    assert (
+        "        ff = 4 * d if ff is None else ff\n"
+        "        deep = ff // 10 if deep is None else deep\n"
+        "        sizes = [d, d + ff] if sizes is None else sizes\n"
+        "        scale = d**-0.5 if scale is None else scale\n"
+    ) in source
+
+
+@pytest.mark.parametrize("values", [{"d": 20}, {"ff": 50}, {"d": 20, "deep": 4}, {"sizes": [3, 5]}, {"scale": 2.0}])
+def test_a_computed_param_follows_those_that_it_is_computed_from_unless_it_is_given(values: dict[str, Any]) -> None:
+    spec = netspec.loads(COMPUTED)
+    torch.manual_seed(0)
+    wanted = netspec.loads(COMPUTED, [f"params.{name}={value}" for name, value in values.items()]).build()
+    torch.manual_seed(0)
+    found = module_class(spec.source(), spec.name)(**values)
+    x = torch.ones(2, 8)
+    assert torch.equal(found(x), wanted(x))
+
+
+def test_a_computed_param_that_no_other_value_fits_stays_a_formula() -> None:
+    source = netspec.loads(
+        "input: 8\nparams: {d: 16, part: $(d // 2), r: $(1 / d)}\n"
+        "layers: {a: linear $d, b: unflatten -1 2 $part, c: flatten 1, d: mul $r}"
+    ).source()
+    assert "def __init__(self, d=16, r=None):" in source
+    assert "x.unflatten(-1, (2, self.part))" in source
+
+
+def test_numbers_of_two_rules_of_init_that_are_equal_are_not_taken_for_one_another() -> None:
+    source = netspec.loads(
+        "input: 8\nparams: {d: 16, k: 1}\nlayers: {a: linear $d, b: linear $(d * k)}\n"
+        "init: {a: normal std=$((d * k) ** -0.5), linear: normal std=$(d ** -0.5)}"
+    ).source()
+    assert "nn.init.normal_(module.weight, std=(d * k) ** -0.5)" in source
+    assert "nn.init.normal_(module.weight, std=d**-0.5)" in source
 
 
 STAGES = """

@@ -152,16 +152,16 @@ def over_arguments(graph: Graph, slots: Slots) -> list[Owner]:
     origins = graph.root.origins
     if not origins:
         return list(graph.owners)
-    found: dict[Initializer, Initializer] = {}
-    for rule in graph.init:
+    found: dict[tuple[int, str], Initializer] = {}
+    for number, rule in enumerate(graph.init):
         for tensor, given in rule.written.items():
             initializer = rule.tensors[tensor]
             values = {name: getattr(initializer, name) for name in given}
             codes = {
                 name: slots.code([values[name]], name, [over_params(expr, origins)]) for name, expr in given.items()
             }
-            found[initializer] = initializer.replace(**codes)
-    return [replace(o, plan={t: (n, found.get(i, i)) for t, (n, i) in o.plan.items()}) for o in graph.owners]
+            found[number, tensor] = initializer.replace(**codes)
+    return [replace(o, plan={t: (n, found.get((n, t if (n, t) in found else ""), i)) for t, (n, i) in o.plan.items()}) for o in graph.owners]
 
 
 def padding(graph: Graph, path: Path) -> list[ast.stmt]:
