@@ -32,7 +32,7 @@ MATH: Final = {name: f"math.{name}" for name in ("sqrt", "ceil", "floor", "sin",
 """The functions of expressions that are Python's, but no builtins."""
 BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "enumerate", "zip", "float", "int", "len", "max", "min",
-    "round", "abs", "sum", "list", "reversed", "tuple", "slice", "next", "ValueError",
+    "round", "abs", "sum", "list", "reversed", "tuple", "slice", "next", "type", "ValueError",
 }  # fmt: skip
 """Functions that are called, and never handed on."""
 TORCH: Final = frozenset({

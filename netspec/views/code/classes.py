@@ -131,7 +131,7 @@ class ClassWriter:
     def _settings(self) -> list[ast.stmt]:
         """What arguments are that a call leaves out and others give: `ff = 4 * d if ff is None else ff`."""
         found: list[ast.stmt] = []
-        for name, formula in reversed(self.formulas.items()):  # each of those above it
+        for name, formula in reversed([*self.formulas.items()]):  # each of those above it
             argument = self.slots.called.get(root_symbol(name), "")
             tree = self.slots._over(formula, "") if argument in self.slots.arguments else None
             if tree is not None and symbols(tree):
