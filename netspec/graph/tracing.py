@@ -29,6 +29,7 @@ from netspec.graph.walk import Walk
 from netspec.graph.written import Written
 from netspec.language import expressions
 from netspec.language.calls import Arguments, construct, expression, nothing
+from netspec.language.formulas import LETTERS
 from netspec.language.refusals import Refused
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
@@ -86,7 +87,7 @@ class TracedOperations(Operations):
 
     def step(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
         step = super().step(word, written, scope, name, row)
-        origins = {field: origin(expr, scope) for field, expr in step.written.items()}
+        origins = {field: _field_origin(step, field, scope) for field in step.written}
         step.origins = {**origins, "": origin(written.op, scope)} if isinstance(written.op, Expr) else origins
         if step.op is not None and step.op.joins:
             step.value.tensor = gathered(step, scope.level)
@@ -166,6 +167,8 @@ class TracedWalk(Walk):
         """What each of them is given, by its number."""
         self.ends: list[int] = []
         """How many steps the level had at the end of each round so far of the repeat that is walked."""
+        self.rows: Node = LOST
+        """What the rows are of the repeat that begins."""
 
     def root(self, name: str) -> Level:
         level = super().root(name)
@@ -176,6 +179,8 @@ class TracedWalk(Walk):
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         begin, number, around = len(scope.level.steps), self.repeats + 1, self.ends
         self.ends = []
+        written = expression(group["repeat"])
+        self.rows = LOST if written is None else origin(written, scope)
         ends = super()._repeat(group, body, path, inner, scope)
         self._note_repeat(scope, begin, number, [at - begin for at in self.ends], ends)
         self.ends = around
@@ -197,7 +202,8 @@ class TracedWalk(Walk):
         """The parameters of the rounds of a repeat that begins, whose counter and whose row are symbols."""
         self.repeats += 1
         names = (name for name in rounds[0] if name != "i") if rounds else ()
-        known = self.given[self.repeats] = _Given(given(), tuple(names))
+        known = self.given[self.repeats] = _Given(given(), tuple(names), self.rows)
+        self.rows = LOST
         found: list[dict[str, Any]] = []
         for turn, params in enumerate(rounds):
             nodes = known.nodes(symbols.name(symbols.counter_symbol(self.repeats, turn)), params)
@@ -235,12 +241,16 @@ class _Given:
     value: Any
     names: tuple[str, ...]
     """What `as` calls the values of a row."""
+    written: Node
+    """The expression that it is given by; LOST where that is none."""
 
     @property
     def table(self) -> Node | None:
         """The rows, if it has such: the list that they are the entries of, where they are those of one."""
         if not isinstance(self.value, list) or (len(self.names) == 1 and any(map(_is_single, self.value))):
             return None
+        if isinstance(self.written, ast.Subscript) and isinstance(self.written.slice, ast.Slice):
+            return self.written
         rows = node_of(self.value)
         assert isinstance(rows, ast.List)
         heads = [_list_of(node, place) for place, node in enumerate(rows.elts)]
@@ -363,6 +373,15 @@ def _outside(size: int, level: Level) -> Node:
 def origin(expr: Expr, scope: Scope) -> Node:
     """An expression of the spec over the symbols of the block that it stands in; LOST where it asks for more."""
     return _Origin(_Names(scope), scope.lookup).of(expr)
+
+
+def _field_origin(step: Step, field: str, scope: Scope) -> Node:
+    """The expression of one argument of a step; in a formula, letters of places stay what they are."""
+    expr = step.written[field]
+    if step.op is None or not step.op.fields[field].places:
+        return origin(expr, scope)
+    letters = {letter: symbols.name(letter) for letter in LETTERS}
+    return _Origin(ChainMap(letters, _Names(scope)), scope.lookup).of(expr)  # type: ignore[arg-type]
 
 
 class _Names(Mapping[str, Node]):

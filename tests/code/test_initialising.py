@@ -62,7 +62,7 @@ def test_modules_are_reached_by_number_where_they_are_called_by_number() -> None
         """
         input: 5x8
         layers:
-          a: MultiheadAttention 2
+          a: TransformerEncoderLayer 2
           b: [linear 4, [linear 4, relu]]
           m.0: linear 4
           o: [linear 4, flip 1, linear 4]

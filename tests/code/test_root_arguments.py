@@ -18,6 +18,7 @@ from netspec.graph.symbols import plain
 from netspec.runtime.network.printed import module_class
 from netspec.views.code.trials import variations
 from tests.code.test_specs import SIZES, example
+from tests.code.wild_params import drawn, lie
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
 WITH = [path for path in SPECS if netspec.load(path).document.params]
@@ -502,3 +503,66 @@ layers:
     net.load_state_dict(other.state_dict())
     x, memory = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
     assert torch.equal(net(x, memory), other(x, memory))
+
+
+@pytest.mark.parametrize(
+    ("rows", "loop", "other_"),
+    [
+        ("$widths", "for w in widths:", [5, 3, 7, 2]),
+        ("$(widths[1:])", "for w in widths[1:]:", [5, 3, 7, 2]),
+        ("$(widths[:-1])", "for w in widths[:-1]:", [5, 3, 7]),
+    ],
+)
+def test_rounds_over_a_part_of_a_list_are_a_loop_over_that_part(rows: str, loop: str, other_: list[int]) -> None:
+    text = f"""
+        input: 8
+        params: {{widths: [4, 5, 6]}}
+        layers:
+          stem: "linear $(widths[0])"
+          body: [{{repeat: "{rows}", as: w, layers: [linear $w, relu]}}]
+        """
+    spec = netspec.loads(text)
+    assert loop in spec.source()
+    torch.manual_seed(0)
+    wanted = netspec.loads(text, [f"params.widths={other_}"]).build()
+    torch.manual_seed(0)
+    found = module_class(spec.source(), spec.name)(widths=other_)
+    x = torch.ones(2, 8)
+    assert torch.equal(found(x), wanted(x))
+
+
+FORMULAS = """
+    input: Tx8
+    params: {heads: 4, scale: 2.0, n: 5, cap: 3}
+    layers:
+      rates: buffer $n formula=$(1 / scale ** (2 * i / n))
+      mask: buffer 5x5 formula=$(0 if j <= i else -scale)
+      flat: buffer 3 formula=$(scale * 2)
+      low: buffer $n formula=$(min(i, cap) + max(-cap, i))
+      a: {s: parameter $(heads)x1x8 formula=$(2 ** (-heads * (i + 1) / heads)), m: mean(s) 0, o: mul(in m)}
+    """
+
+
+@pytest.mark.parametrize("values", [{"scale": 3.5}, {"n": 7}, {"cap": 2}, {"heads": 8}])
+def test_params_in_a_formula_are_arguments(values: dict[str, Any]) -> None:
+    spec = netspec.loads(FORMULAS)
+    found = module_class(spec.source(), spec.name)(**values).state_dict()
+    wanted = netspec.loads(FORMULAS, [f"params.{name}={value}" for name, value in values.items()]).build().state_dict()
+    assert [*found] == [*wanted]
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_uses_of_a_block_whose_formulas_differ_in_a_number_share_a_class() -> None:
+    text = """
+        input: 8
+        blocks: {scaled base: {s: "parameter 8 formula=$(base ** -i)", out: mul(in s)}}
+        layers: [scaled 2, scaled 3]
+        """
+    source = netspec.loads(text).source()
+    assert source.count("class ") == 2
+    assert "nn.Parameter(base ** -torch.arange(8.0))" in source
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_argument_lies_in_specs_that_are_drawn(seed: int) -> None:
+    assert lie(drawn(seed)) == ""

@@ -1,4 +1,4 @@
-"""Specs drawn at random whose params are arguments of the printed class: numbers, lists, and what is computed of them."""
+"""Specs drawn at random whose params are arguments of the printed class: numbers, lists, computed ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Params:
             self.floats.append("p")
         for name in pick.sample(COMPUTED, pick.randint(0, 2)):
             params[name] = self.computed(name)
-        block = {"cell c k=2": pick.choice([self.body(["c", "k"]), {"a": "linear $c", "b": "relu", "out": "linear $k"}])}
+        block = {
+            "cell c k=2": pick.choice([self.body(["c", "k"]), {"a": "linear $c", "b": "relu", "out": "linear $k"}])
+        }
         layers = [self.item() for _ in range(pick.randint(1, 4))]
         return {"input": "6", "params": params, "blocks": block, "layers": layers}
 
@@ -63,7 +65,17 @@ class Params:
         """An expression of at least 1, mostly."""
         pick = self.random
         a, b = (pick.choice([*self.numbers, *(names or [])]) for _ in range(2))
-        found = [a, a, f"4 * {a}", f"{a} // 2 + 1", f"{a} + {b}", f"max({a}, {b})", f"{a} * {b}", f"{a} % 3 + 1", "in.d"]
+        found = [
+            a,
+            a,
+            f"4 * {a}",
+            f"{a} // 2 + 1",
+            f"{a} + {b}",
+            f"max({a}, {b})",
+            f"{a} * {b}",
+            f"{a} % 3 + 1",
+            "in.d",
+        ]
         found = found if names is not None else found[:-1]
         for many in self.lists:
             found += [f"{many}[0]", f"{many}[1]", f"{many}[-1]", f"sum({many})", f"max({many})", f"len({many}) + 1"]
@@ -72,8 +84,19 @@ class Params:
     def row(self, names: list[str]) -> str:
         pick = self.random
         size = self.number(names)
-        found = [f"linear {size}", f"linear {size}, relu", f"linear {size} nobias", "relu", f"cell {size}", f"mul {size}"]
-        found += [f"cell {size} {self.number(names)}", f"linear {size} x${pick.choice(self.numbers)}", f"linear {size}, layernorm"]
+        found = [
+            f"linear {size}",
+            f"linear {size}, relu",
+            f"linear {size} nobias",
+            "relu",
+            f"cell {size}",
+            f"mul {size}",
+        ]
+        found += [
+            f"cell {size} {self.number(names)}",
+            f"linear {size} x${pick.choice(self.numbers)}",
+            f"linear {size}, layernorm",
+        ]
         found.append(f"concat(in prev), linear {size}")
         found += [f"dropout ${name}" if name == "p" else f"mul ${name}" for name in self.floats]
         return pick.choice(found)

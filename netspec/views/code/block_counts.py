@@ -27,8 +27,8 @@ Count = tuple[str, str]
 def counted(document: Document, graph: Graph, live: Collection[str], formulas: Mapping[str, Node]) -> Rules:
     """What is told of the classes of a network by one with more rounds in its blocks.
 
-    `live` are the parameters of the network that are arguments in both; for `formulas` see Rules. A count whose block is
-    another class with more rounds is `fixed`; so is one of which no network has more.
+    `live` are the parameters of the network that are arguments in both; for `formulas` see Rules. A count whose block
+    is another class with more rounds is `fixed`; so is one of which no network has more.
     """
     counts = sorted(set(_counts(graph.root)))
     plain = Rules(formulas=formulas)

@@ -170,7 +170,10 @@ def over_arguments(graph: Graph, slots: Slots) -> list[Owner]:
                 name: slots.code([values[name]], name, [over_params(expr, origins)]) for name, expr in given.items()
             }
             found[number, tensor] = initializer.replace(**codes)
-    return [replace(o, plan={t: (n, found.get((n, t if (n, t) in found else ""), i)) for t, (n, i) in o.plan.items()}) for o in graph.owners]
+    return [
+        replace(o, plan={t: (n, found.get((n, t if (n, t) in found else ""), i)) for t, (n, i) in o.plan.items()})
+        for o in graph.owners
+    ]
 
 
 def padding(graph: Graph, path: Path) -> list[ast.stmt]:
