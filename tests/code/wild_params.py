@@ -54,9 +54,9 @@ class Params:
             self.floats.append(name)
             return f"$(({self.number()[2:-1]}) ** -0.5)"
         if name == "sizes":
-            found = [self.number(), self.number()]
+            sizes = [self.number(), self.number()]
             self.lists.append(name)
-            return found
+            return sizes
         found = self.number()
         self.numbers.append(name)
         return found
@@ -166,7 +166,7 @@ def _differs(text: str, cls: Any, name: str, other: Any) -> str:
         state, known = found.state_dict(), wanted.state_dict()
         if [*state] != [*known] or any(not torch.equal(state[key], known[key]) for key in known):
             return "other parameters"
-        x = torch.randn(2, *next(iter(spec.graph.inputs.values())).shape[1:])
+        x = torch.randn(2, 6)
         return "" if torch.equal(found(x), wanted(x)) else "another output"
     except Exception as error:
         return f"{type(error).__name__}: {error}"
