@@ -2,7 +2,8 @@
 
 Both run as fresh processes and read the same weights from a file; neither compares what it has written. Memory is the
 peak of the process, as a multiple of the weights, over what a process needs that has imported the same. The cost of a
-layer in a network with four times as many is told in seconds of computing.
+layer in a network with four times as many is told in seconds of computing. `--large 3` exports a network of 3 GB, whose
+tensors lie beside the file, and runs that once.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
+from safetensors.numpy import save_file
 
 import netspec
 from benchmarks.ratios import Row, Work, pairs, report, timed
@@ -83,6 +86,39 @@ def measure(count: int, names: tuple[str, ...] = ("lenet5_tutorial", "resnet50")
     return [*rows, growth(count, layers)]
 
 
+def large(gigabytes: float, width: int = 4096) -> list[Row]:
+    """The memory of an export whose tensors lie beside the file, proven or not, and whether the file computes right."""
+    layers = max(1, round(gigabytes * 1e9 / (4 * width * width)))
+    rows = []
+    with tempfile.TemporaryDirectory() as text:
+        folder = Path(text)
+        (folder / "net.yaml").write_text(
+            f"input: {width}\nlayers: [{{repeat: {layers}, layers: [linear {width} nobias]}}]"
+        )
+        chance = np.random.default_rng(0)
+        drawn = chance.standard_normal((width, width), np.float32) / np.float32(width**0.5)
+        names = netspec.load(folder / "net.yaml").graph.parameters()
+        save_file({name: np.roll(drawn, i, 0) for i, name in enumerate(names)}, folder / "weights.safetensors")
+        size = layers * drawn.nbytes
+        least = peak_of(folder, "netspec", "export", "--help")
+        for more in (["--unproven"], []):
+            start = time.perf_counter()
+            words = ("export", "net.yaml", "weights.load=weights.safetensors", "-o", "net.onnx", *more)
+            peak = peak_of(folder, "netspec", *words) - least
+            note = f"{peak:,} bytes for {size:,}, {time.perf_counter() - start:.0f} s"
+            rows.append(
+                Row(f"{size / 1e9:.1f} GB{', proven' * (not more)}: memory / weights", peak / size, 2.5, note=note)
+            )
+        session = onnxruntime.InferenceSession(str(folder / "net.onnx"), providers=["CPUExecutionProvider"])
+        x = wanted = chance.standard_normal((2, width), np.float32)
+        for i in range(layers):
+            wanted = wanted @ np.roll(drawn, i, 0).T
+        far = np.abs(session.run(None, {"input": x})[0] - wanted).max() / np.abs(wanted).max()
+        beside = (folder / "net.onnx.data").stat().st_size if (folder / "net.onnx.data").exists() else 0
+        rows.append(Row("difference from numpy", float(far), 1e-4, note=f"{beside:,} bytes beside the file"))
+    return rows
+
+
 def growth(count: int, layers: int = 1000) -> Row:
     """What a layer of a network with four times as many costs to write, in seconds of computing."""
     with tempfile.TemporaryDirectory() as folder:
@@ -115,4 +151,8 @@ def peak_of(folder: Path, *arguments: str) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=3)
-    report(measure(parser.parse_args().pairs))
+    parser.add_argument(
+        "--large", type=float, default=0, metavar="GB", help="a network of so many GB instead, such as 3"
+    )
+    options = parser.parse_args()
+    report(large(options.large) if options.large else measure(options.pairs))

@@ -91,7 +91,7 @@ def _pieces(
 
         model = OnnxModel.read(source)
         if output is not None:
-            need_format(output, model.spec.graph)
+            need_format(output, model.spec.graph, predict_file.chosen_in(model))
             need_writable(output, [*files, source])
         return predict_file.predicted(model, files, as_is=as_is)
     from netspec.api.run import Run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -77,7 +77,7 @@ def table(found: Prediction) -> Iterator[list[Any]]:
     elif places is not None:
         names = (found.classes or ())[: shares.shape[-1]] if shares is not None else ()
         plain = not {*names} & {"class", *_heads(found), *list(found.outputs)[1:]}
-        columns["class"] = places.tolist()
+        columns |= _places("class", places)
         for i, name in enumerate(names):
             columns[name if plain else f"probability of {name}"] = shares[:, i].tolist()  # type: ignore[index]
     rest = [] if found.answers else list(found.outputs.items())[places is not None :]
@@ -96,7 +96,7 @@ def _columns(name: str, answer: Answer) -> Iterator[tuple[str, Any]]:
     shares, places = answer.shares, answer.places()
     flat = answer.values.reshape(len(answer.values), -1)
     if shares is None and places is not None:
-        yield name, places.tolist()
+        yield from _places(name, places).items()
         return
     if shares is not None and places is not None:
         yield name, places.tolist()
@@ -106,6 +106,14 @@ def _columns(name: str, answer: Answer) -> Iterator[tuple[str, Any]]:
     else:
         called = [name] if flat.shape[1] == 1 else [f"{name} {i}" for i in range(flat.shape[1])]
     yield from ((each, flat[:, i].tolist()) for i, each in enumerate(called))
+
+
+def _places(name: str, places: np.ndarray[Any, Any]) -> dict[str, list[Any]]:
+    """The columns of chosen classes: one, or where a sample has several places one for each."""
+    if places.ndim == 1:
+        return {name: places.tolist()}
+    flat = places.reshape(len(places), -1)
+    return {f"{name} {i}": flat[:, i].tolist() for i in range(flat.shape[1])}
 
 
 def _heads(found: Prediction) -> Mapping[str, Sequence[Any]]:
@@ -121,14 +129,17 @@ def _free(name: str, taken: Any) -> str:
 # --- files ----------------------------------------------------------------------------------------
 
 
-def need_format(path: Path, graph: Graph) -> None:
-    """Refuse a format that cannot hold what a network gives, before anything is computed. Raises UsageError."""
+def need_format(path: Path, graph: Graph, chosen: Container[str] = ()) -> None:
+    """Refuse a format that cannot hold what a network gives, before anything is computed. Raises UsageError.
+
+    Of the outputs that are `chosen` classes are given and no scores, which are on an axis fewer.
+    """
     outputs, ending = graph.outputs, _format(path)
     if ending == ".npy" and len(outputs) > 1:
         text = f"the network gives {', '.join(outputs)}, which one .npy file cannot hold: name a .npz file"
         raise UsageError(text)
     for name, output in outputs.items():
-        if ending == ".csv" and len(output.shape) > 2:
+        if ending == ".csv" and len(output.shape) - (name in chosen) > 2:
             text = f"the network gives a grid of values for each sample as {name}, which no row of a table can hold"
             raise UsageError(f"{text}: name a .json, .npy or .npz file")
 

@@ -21,6 +21,7 @@ from netspec.graph.model import Graph
 from netspec.machine import cores
 from netspec.runs.formats import output_names
 from netspec.runs.onnx_model import OnnxModel
+from netspec.runtime.export.made_up import drawn as made
 from netspec.runtime.export.made_up import made_up
 from netspec.spec import Spec
 from netspec.vocabulary import EXPORTERS
@@ -278,12 +279,15 @@ def _fitting(spec: Spec, module: Any) -> Mapping[str, int]:
 
 
 def _for_file(model: OnnxModel, batch: int, sizes: Mapping[str, int]) -> dict[str, Array]:
-    """Random inputs of a file: normal floats, and whole numbers of 0 and 1. Raises DataError."""
+    """Random inputs of a file: normal floats, whole numbers of 0 and 1, and texts of its tables. Raises DataError."""
     chance, found = np.random.RandomState(batch), dict[str, Array]()
     for name, shape in model.inputs.items():
         dtype = np.dtype(model.dtype(name))
         whole = [size if isinstance(size, int) else batch if size == "batch" else sizes[str(size)] for size in shape]
         drawn = chance.standard_normal(whole) if dtype.kind == "f" else chance.randint(2, size=whole)
+        cells = model.ahead[name].cells if name in model.ahead else None
+        if cells is not None and cells.tables:
+            (drawn,) = map(cells.of, made(((whole, "int64", None),), (cells.pool(),), batch))
         found[name] = np.asarray(drawn, dtype)
     if not found:
         raise DataError(f"{shown(model.path)} takes nothing")

@@ -18,7 +18,7 @@ from netspec.runtime.export.emission import Array, Emission
 from netspec.runtime.export.manifest import Origin, manifest
 from netspec.runtime.export.metadata import metadata
 from netspec.runtime.export.places import beside
-from netspec.runtime.export.proof import PLAIN, Case, Proof, digest, read_proof
+from netspec.runtime.export.proof import PLAIN, Case, Proof, as_taken, digest, read_proof
 from netspec.runtime.export.report import Report, need_agreement
 from netspec.runtime.export.tolerance import Difference
 from netspec.runtime.network.plain import plain, weights_in
@@ -114,7 +114,7 @@ def write(
         gives: list[tuple[Case, Sequence[Array]]]
         gives = [(case, [ends.get(i, PLAIN)(x) for i, x in enumerate(case.outputs)]) for case in cases]
         if run is not None and proof is not None:  # what it gives is its own from here on
-            gives = [(case, run(proof.inputs(case, spec.graph))) for case in cases]
+            gives = [(case, run(as_taken(proof.inputs(case, spec.graph), of))) for case in cases]
         raw = list(zip(proof.raw, ahead.values(), strict=True)) if proof is not None and ahead else []
         pools = proof.pools if proof else ()
         exporter.seal(draft, manifest(origin, exporter, compared, spec.graph.inputs, pools, gives, raw))

@@ -20,9 +20,8 @@ from netspec.runs.data import data_of
 from netspec.runs.evaluating import Part, measured, need_measures, part_of
 from netspec.runs.formats import ends_of
 from netspec.runs.onnx_model import OnnxModel
-from netspec.runs.predict_file import does_steps
 from netspec.runtime.data.mixing import Batch
-from netspec.runtime.data.split import Steps
+from netspec.runtime.data.split import Split, Steps
 from netspec.runtime.export.emission import Array, End
 from netspec.runtime.train.loss import Objective
 from netspec.spec import Spec
@@ -54,13 +53,18 @@ def evaluated(
     if model.exporter.output == "labels":
         text = "gives classes, which no loss compares: measure the run, `netspec eval RUN`, or a file that gives scores"
         raise UsageError(f"{shown(model.path)} {text}")
-    whole = does_steps(model)
+    whole = bool(model.ahead)
     data = data_of(spec, allow_outside, model.measures, hold=False, ahead=not whole)
     split = part_of(spec, data, part, tell)
     if whole:
-        split = replace(split, steps=Targets(*(getattr(split.steps, each.name) for each in fields(Steps))))
+        split = untouched(split)
     objective = Objective(section.loss, learnt=data.learnt, names=tuple(spec.graph.outputs))
     return measured(spec, Session(model, spec, data.learnt), split, objective)
+
+
+def untouched(part: Split) -> Split:
+    """The same samples as the data's source has them, with what becomes of their targets."""
+    return replace(part, steps=Targets(*(getattr(part.steps, each.name) for each in fields(Steps))))
 
 
 class Targets(Steps):

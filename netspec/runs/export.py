@@ -12,7 +12,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from netspec.errors import ExportFailed, MissingData
+from netspec.errors import ExportFailed, MissingData, UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.json_text import json_text
 from netspec.losses.base import Activation, Loss
@@ -24,7 +24,7 @@ from netspec.runs.generate import with_memory
 from netspec.runs.language_model import language_model
 from netspec.runs.onnx_model import CACHE
 from netspec.runs.proving import proof_now
-from netspec.runs.validation import batches, validation
+from netspec.runs.validation import batches, part_of, validation
 from netspec.runtime.data.scale import InOwnUnits, Scale
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.emission import Emission
@@ -84,6 +84,7 @@ def export(
         exporter,
         outputs=output_names(spec.graph),
         validation=validation(spec, data),
+        real=part_of(data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
         probabilities=FIRST if training is None else _ends(losses, list(spec.graph.outputs)),
@@ -109,7 +110,8 @@ def _data(
     if section is None:
         return None, ""
     try:
-        return data_of(spec, allow_outside, learnt, hold=False, doubt=doubt), ""
+        whole = exporter.whole and exporter.calibrated  # which may look at samples before anything is done to them
+        return data_of(spec, allow_outside, learnt, hold=False, ahead=not whole, doubt=doubt), ""
     except MissingData as missing:
         rounds = exporter.calibrated
         if learnt is not None or exporter.whole or rounds or section.aim.scale_target is not None:
@@ -168,6 +170,9 @@ def _with_memory(
 
     Raises UsageError for another network, and ExportFailed where a step cannot go on from what was read.
     """
+    if exporter.whole:
+        text = "cache: true gives a file that takes and gives numbers of tokens, and computes in float32"
+        raise UsageError(f"{text}. Leave out preprocess, input, dtype and output: labels, or leave out cache.")
     model = language_model(spec)
     try:
         own, network, found = with_memory(spec, folded(module), model.output)

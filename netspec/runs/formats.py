@@ -16,6 +16,7 @@ from netspec.errors import UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.graph.model import Graph
 from netspec.losses.base import Loss
+from netspec.runs.cells import cells_of, fills_of
 from netspec.runtime.data.in_use import known_steps
 from netspec.runtime.export.emission import Ahead, End
 from netspec.runtime.export.made_up import Form
@@ -143,31 +144,50 @@ def ahead_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> tuple
     for placed in (*use[0], *use[2]):
         for place in placed.inputs:
             steps.setdefault(place, []).append(placed.step)
+    cells = cells_of(section.source, learnt, given == "uint8")
+    if not whole and any(each.tables for each in cells.values()):
+        text = "the numbers of its characters are not those of bytes"
+        raise UsageError(f"{text}. Write preprocess: true under export.onnx, and the file looks them up.")
     found: dict[str, Ahead] = {}
     for place, (name, x, form) in enumerate(zip(spec.graph.inputs, inputs, raw_forms(learnt), strict=False)):
-        if given == "uint8" and form[1] != "uint8" and x.dtype == "float32":
-            raise UsageError(f"input: uint8 is for data of bytes, {names[place]} is of {form[1]}. Leave out input.")
-        dtype = "float32" if given == "float32" and form[1] == "uint8" else form[1]
-        found[name] = Ahead(bare((BATCH, *form[0]), dtype), tuple(steps.get(place, ())), learnt["inputs"]["peak"])
+        own, dtype = cells.get(place), form[1]
+        if given == "uint8" and (own.dtype if own else dtype) != "uint8":
+            kind = "texts" if own else dtype
+            raise UsageError(f"input: uint8 is for data of bytes, {names[place]} is of {kind}. Leave out input.")
+        if given == "float32" and dtype == "uint8":
+            dtype = "float32"
+        taken = bare((BATCH, *form[0]), own.dtype if own else dtype)
+        known = spec.graph.inputs[name].shape
+        if place not in steps and known[0] == BATCH:  # whose sizes may be open
+            taken = replace(taken, shape=known)
+        fills = fills_of(learnt) if x.dtype == "float32" and not place else ()
+        found[name] = Ahead(taken, tuple(steps.get(place, ())), learnt["inputs"]["peak"], own, fills)
     return found, _left_out(learnt)
 
 
 def raw_forms(learnt: Mapping[str, Any]) -> list[Form]:
-    """The shape of a sample, and the dtype, of each input as the data's source has it."""
-    return [(tuple(x["shape"]), "float32" if x["dtype"].startswith("float") else x["dtype"]) for x in learnt["values"]]
+    """The shape of a sample, and its numbers, of each input as the data's source has it."""
+    return [
+        (tuple(x["shape"]), "float32", (x["low"], x["high"]))
+        if x["dtype"].startswith("float")
+        else (tuple(x["shape"]), x["dtype"], None)
+        for x in learnt["values"]
+    ]
 
 
 def raw_inputs(learnt: Mapping[str, Any]) -> list[Tensor]:
     """The same as the graph describes them: bytes are the floats that they become."""
     kinds = {"uint8": "float32", "float32": "float32", "bool": "bool"}
-    return [bare((BATCH, *shape), kinds.get(dtype, "int64")) for shape, dtype in raw_forms(learnt)]
+    return [bare((BATCH, *shape), kinds.get(dtype, "int64")) for shape, dtype, _ in raw_forms(learnt)]
 
 
 def _left_out(learnt: Mapping[str, Any]) -> str:
-    """What of the way of the data stands beside the file: tables of categories, and of tokens."""
-    left = [
-        words
-        for key, words in (("columns", "categories as numbers"), ("tokenizer", "tokens as numbers"))
-        if key in learnt
-    ]
-    return f"the file takes {' and '.join(left)}; which is which stands beside it as JSON" if left else ""
+    """What of the way of the data stands beside the file, in words."""
+    columns, left = learnt.get("columns"), list[str]()
+    if "tokenizer" in learnt:
+        left.append("it takes the numbers of tokens, and the tokenizer")
+    if columns:
+        left.append("which column is which")
+        left += ["how texts are cut"] if columns.get("texts") else []
+        left += ["what dates become"] if columns.get("dates") else []
+    return f"{' and '.join(left)} {'stand' if left[1:] else 'stands'} beside the file as JSON" if left else ""

@@ -79,7 +79,8 @@ class FileReader:
         self._text += tokens
         given = tokens if self.kept else self._text
         wanted = [self.scores, *(self.file.memory.values() if self.kept else ())]
-        found = self.file.run({self.model.tokens: self.model.shaped(given), **self._held}, wanted)
+        taken = self.file.taken(self.model.tokens, self.model.shaped(given), 1)
+        found = self.file.run({self.model.tokens: taken, **self._held}, wanted)
         if self.kept:
             self._held = dict(zip(self.file.memory, found[1:], strict=True))
         return self.model.scores(found[0])

@@ -14,11 +14,13 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.errors import DataError, UsageError
-from netspec.exporters.base import Exporter
+from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.files import need_file, shown
 from netspec.optional import need
-from netspec.runs.formats import exporter_of
+from netspec.runs.formats import ahead_of, exporter_of
+from netspec.runs.given import of_network
 from netspec.runs.learnt import fault
+from netspec.runtime.export.emission import Ahead
 from netspec.runtime.store.notes import plain, texts
 from netspec.spec import Spec
 from netspec.text.report import SpecError
@@ -38,7 +40,7 @@ KINDS: Final = {"float": np.float32, "double": np.float64, "float16": np.float16
 BYTE_SLACK: Final = 1e-3
 """How far a number may be from a byte that it stands for."""
 LARGEST_BYTE: Final = 255
-MORE_KINDS: Final = {"int32": np.int32, "uint8": np.uint8, "bool": np.bool_}
+MORE_KINDS: Final = {"int32": np.int32, "uint8": np.uint8, "bool": np.bool_, "string": np.object_}
 
 
 @dataclass(frozen=True)
@@ -138,12 +140,28 @@ class OnnxModel:
             raise DataError(f"{shown(self.path)} takes {printable(name)} as {printable(kind)}, which is no array here")
         return known[kind]
 
+    @cached_property
+    def ahead(self) -> Mapping[str, Ahead]:
+        """What it takes in place of inputs of the network, by their names; none where it takes these.
+
+        Raises DataError where it does not say what becomes of samples in it.
+        """
+        if "netspec.spec" not in self.metadata:
+            return {}
+        try:
+            return ahead_of(self.spec, self.exporter, {"transform": [], **of_network(self.spec, self.learnt)})[0]
+        except NeedsTorch:
+            raise DataError(f"{shown(self.path)} does not say what the data is that it takes") from None
+
     def taken(self, name: str, x: Array, peak: int) -> Array:
         """Samples as an input takes them: bytes of which `peak` is 1.0, or the numbers that they stand for.
 
-        Raises DataError for numbers that no bytes stand for.
+        Where a table is in the file, the texts that stand for its numbers. Raises DataError for numbers that no bytes
+        stand for.
         """
         wanted = np.dtype(self.dtype(name))
+        if name in self.ahead and (cells := self.ahead[name].cells) is not None:
+            x = cells.of(x)
         if wanted == np.uint8 and x.dtype.kind == "f":
             numbers = x.astype(np.float64) * peak
             whole = np.rint(numbers)

@@ -6,6 +6,7 @@ What a run does with samples is done here on arrays: the same scale, the same st
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +16,8 @@ from netspec.datasets.files import show
 from netspec.datasets.fit import unfit
 from netspec.dims import BATCH
 from netspec.errors import DataError, UsageError
-from netspec.exporters.base import NeedsTorch
 from netspec.files import shown
-from netspec.runs.formats import ahead_of, ends_of, raw_inputs
+from netspec.runs.formats import ends_of, raw_inputs
 from netspec.runs.given import COUNTS, batch_axis, need_rows, of_network, rearranged, samples_in
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.prediction import Prediction, told
@@ -92,6 +92,12 @@ def _left(model: OnnxModel) -> dict[int, End]:
     return {**likely, **{place: end for place, end in chosen.items() if end.chooses}}
 
 
+def chosen_in(model: OnnxModel) -> set[str]:
+    """The outputs of which a file gives the class that it has chosen, one of several, and no scores."""
+    names = list(model.spec.graph.outputs)
+    return {names[place] for place, end in _left(model).items() if end.chooses == "one"}
+
+
 def _said(end: End | None, x: Array, scores: Tensor) -> Array:
     """What a file says of samples, these first: probabilities where a loss knows some, the words of chosen classes.
 
@@ -134,8 +140,10 @@ class Steps:
             raise DataError(f"{shown(model.path)} does not take what the spec in it says: {', '.join(inputs)}")
         if section is None:
             return cls(model, (), 255, inputs)
-        if does_steps(model):
-            return cls(model, (), learnt["inputs"]["peak"], inputs, dict(zip(inputs, raw_inputs(learnt), strict=True)))
+        if model.ahead:
+            raw = zip(inputs, raw_inputs(learnt), strict=True)
+            wanted = {name: replace(x, shape=model.ahead[name].tensor.shape) for name, x in raw}
+            return cls(model, (), learnt["inputs"]["peak"], inputs, wanted)
         drawn = [name for name in inputs if name in section.draw]
         data = [name for name in inputs if name not in section.draw]
         taken = columns[: len(columns) - len(drawn)]
@@ -171,17 +179,6 @@ class Steps:
     def _floats(self, x: Array) -> Array:
         """Bytes as numbers from 0.0 to 1.0; anything else as it is."""
         return x.astype(np.float32) / np.float32(self.peak) if x.dtype == np.uint8 else x
-
-
-def does_steps(model: OnnxModel) -> bool:
-    """Whether the transforms of the data are in a file, which takes samples as the data's source has them.
-
-    Raises DataError where it does not say what these are.
-    """
-    try:
-        return bool(ahead_of(model.spec, model.exporter, {"transform": [], **model.learnt})[0])
-    except NeedsTorch:
-        raise DataError(f"{shown(model.path)} does not say what the data is that it takes") from None
 
 
 def described(x: Array) -> Tensor:

@@ -15,8 +15,9 @@ from netspec.dims import Size, substitute
 from netspec.files import saving, sha256
 from netspec.graph.model import Graph
 from netspec.ops.sources import Noise
+from netspec.runs.cells import cells_of
 from netspec.runs.formats import raw_forms
-from netspec.runs.validation import validation
+from netspec.runs.validation import part_of, validation
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.example_inputs import Examples
 from netspec.runtime.export.made_up import Form, drawn
@@ -63,6 +64,9 @@ def proof_now(spec: Spec, network: nn.Module, data: Data | None, weights: str = 
         seen = tuple(x[:REAL].cpu() for x in next(validation(spec, data), ()))
         examples = Examples(spec.graph.inputs, seen)
         forms = tuple(raw_forms(data.learnt)) if data is not None and _has_raw(spec, data) else ()
+        if data is not None and spec.experiment.data is not None and forms:
+            for place, cells in cells_of(spec.experiment.data.source, data.learnt, in_bytes=False).items():
+                examples.pools[place] = cells.pool() if cells.tables else examples.pools[place]
         cases = tuple(_cases(spec, network.eval(), examples, seen, data, forms, most))
     about = {"torch": torch.__version__, "network": digest(spec.graph), "weights": weights}
     found = data.fingerprint() if data is not None else ""
@@ -71,7 +75,7 @@ def proof_now(spec: Spec, network: nn.Module, data: Data | None, weights: str = 
 
 def _has_raw(spec: Spec, data: Data) -> bool:
     """Whether samples can be made up as they are before any transform."""
-    known = all(dtype in ("uint8", "float32", "int64", "bool") for _, dtype in raw_forms(data.learnt))
+    known = all(dtype in ("uint8", "float32", "int64", "bool") for _, dtype, _ in raw_forms(data.learnt))
     return known and len(data.learnt["values"]) == len(spec.graph.inputs)
 
 
@@ -89,7 +93,7 @@ def _cases(
     planned = [Case(f"batch {batch}", (), (), batch, first, batch) for batch in BATCHES]
     planned += [Case(f"batch 2, {sized(sizes)}", (), (), 2, sizes, len(BATCHES)) for sizes in others]
     if seen:
-        planned.append(Case("validation data", (), tuple(x.numpy() for x in seen), len(seen[0]), first))
+        planned.append(Case(part_of(data), (), tuple(x.numpy() for x in seen), len(seen[0]), first))
     if raw:
         planned += [Case(f"batch {batch}", (), (), batch, first, batch, raw=True) for batch in BATCHES]
     work = room = 0
@@ -99,7 +103,7 @@ def _cases(
             return
         inputs: Inputs = seen if case.inputs else examples.draw(case.batch, case.sizes, seed=case.seed)
         if case.raw and data is not None:
-            forms = [([case.batch, *shape], dtype) for shape, dtype in raw]
+            forms = [([case.batch, *shape], dtype, between) for shape, dtype, between in raw]
             inputs, _ = data.steps(
                 (tuple(map(torch.from_numpy, drawn(forms, examples.pools, case.seed))), torch.empty(0))
             )

@@ -2,7 +2,8 @@
 
 Scales of the activations are those of the smallest and the largest number that calibration meets; weights have a scale
 for each output channel. What that costs is measured on the validation data, by the accuracy where the loss tells
-classes apart, and a file that costs more than `max_drop` is refused, with the layers that alone cost most.
+classes apart, and a file that costs more than `max_drop` is refused, with the layers that alone cost most. Where
+transforms are in the file, it is calibrated and measured with samples as they are before these.
 """
 
 from __future__ import annotations
@@ -20,11 +21,15 @@ import torch
 
 from netspec.errors import ExportMismatch, UsageError
 from netspec.exporters.base import Exporter
+from netspec.runs.evaluate_file import untouched
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.split import Data, Split
 from netspec.runtime.export.emission import Array, Emission
 from netspec.runtime.export.onnx_check import opened
+from netspec.runtime.export.onnx_emitted import need_one_file
 from netspec.runtime.export.onnx_int8 import away, costly, quantised, simplified
+from netspec.runtime.export.proof import as_taken
+from netspec.runtime.export.subject import TRAINING
 from netspec.spec import Spec
 
 BATCH: Final = 32
@@ -44,26 +49,30 @@ class Cost(NamedTuple):
     before: float
     after: float
     samples: int
+    of: str = ""
+    """Which samples these are, where not those of the validation part."""
 
     @property
     def told(self) -> str:
         """The same for a person."""
-        return f"{self.name} {self.before:.4f} in float32, {self.after:.4f} in int8, on {self.samples:,} samples"
+        return (
+            f"{self.name} {self.before:.4f} in float32, {self.after:.4f} in int8, on {self.samples:,} samples{self.of}"
+        )
 
 
 def quantise(spec: Spec, data: Data | None, exporter: Exporter, of: Emission, file: Path) -> str:
     """Put a file in int8 into the place of one in float32; gives what that costs. Raises UsageError, ExportMismatch."""
     if data is None:
         raise UsageError(f"{spec.name} has no data, and int8 is calibrated on training data. Add a data section.")
-    if of.ahead:
-        raise UsageError("int8 takes what the network takes. Leave out preprocess and input, or dtype: int8.")
+    need_one_file(sum(array.nbytes for array in of.weights.values()), "int8")
     part = data.val or data.train
     with _quiet(), tempfile.TemporaryDirectory() as name:
         plain, small = Path(name, "plain.onnx"), Path(name, "int8.onnx")
         simplified(file, plain)
-        batches = [inputs for inputs, _ in islice(_batches(spec, data, data.train), CALIBRATED)]
+        batches = [inputs for inputs, _ in islice(_batches(spec, data, data.train, of), CALIBRATED)]
         quantised(plain, small, batches)
-        cost = _cost(list(islice(_batches(spec, data, part), MEASURED // BATCH)), of, file, small)
+        cost = _cost(list(islice(_batches(spec, data, part, of), MEASURED // BATCH)), of, file, small)
+        cost = cost if data.val else cost._replace(of=f" of the {TRAINING}")
         allowed = exporter.max_drop  # type: ignore[attr-defined]
         if not cost.before - cost.after <= allowed:
             worst = [f"{layer} ({far:.2g} of its outputs)" for layer, far in costly(plain, batches[:2], opened)[:NAMED]]
@@ -87,12 +96,12 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def _batches(spec: Spec, data: Data, part: Split) -> Iterator[tuple[list[Array], Any]]:
-    """Inputs of the network and targets, batch by batch."""
+def _batches(spec: Spec, data: Data, part: Split, of: Emission) -> Iterator[tuple[list[Array], Any]]:
+    """Inputs of the file and targets, batch by batch."""
     given = inputs_of(spec, data)
-    for number, (inputs, target) in enumerate(part.batches(BATCH)):
+    for number, (inputs, target) in enumerate((untouched(part) if of.ahead else part).batches(BATCH)):
         drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
-        yield [x.cpu().numpy() for x in given.of_network((*inputs, *drawn))], target
+        yield as_taken([x.cpu().numpy() for x in given.of_network((*inputs, *drawn))], of), target
 
 
 def _cost(batches: Sequence[tuple[list[Array], Any]], of: Emission, before: Path, after: Path) -> Cost:

@@ -10,6 +10,7 @@ import torch
 
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.split import Data, Split
+from netspec.runtime.export.subject import TRAINING, VALIDATION
 from netspec.runtime.train.evaluate import batch_size
 from netspec.spec import Spec
 
@@ -21,6 +22,11 @@ def validation(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ..
     """A few batches of real inputs, of the validation part where there is one; what is drawn is drawn."""
     if data is not None:
         yield from batches(spec, data, data.val or data.train, COMPARED)
+
+
+def part_of(data: Data | None) -> str:
+    """Which part of the data these are of, in words."""
+    return VALIDATION if data is None or data.val else TRAINING
 
 
 def batches(spec: Spec, data: Data, part: Split, count: int) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -61,6 +61,8 @@ def difference(op: Op, inputs: Sequence[Tensor], opset: int = 20) -> str:
         except Unwritable:
             continue
         for place, (one, other) in enumerate(zip(found, expected, strict=True)):
+            if getattr(op, "sorted", True) is False:  # in whatever order they come
+                one, other = (np.sort(each, getattr(op, "dim", -1)) for each in (one, other))
             text = apart(one, other)
             if text and not (_ties(op) and one.dtype == np.int64) and not _nearer(op, tensors, place, one, other):
                 return text

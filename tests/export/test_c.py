@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -19,7 +20,7 @@ from netspec.errors import ExportFailed, ExportMismatch, UsageError
 from netspec.runs.data import data_of
 from netspec.runtime.export.c_library import compiled
 from netspec.runtime.export.report import Report
-from netspec.views.c import Unwritable
+from netspec.views.c import Unwritable, emit
 from netspec.views.c.network import Network
 from netspec.views.c.program import MOST_WEIGHTS, interface
 from tests.export.campaign import RANDOM, drawn
@@ -271,3 +272,21 @@ def test_the_table_of_ready_specs_is_fresh() -> None:
     text = (SPECS.parent / "docs" / "export.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|$", text, re.MULTILINE))
     assert rows == {path.stem: form(path.stem) for path in sorted(SPECS.glob("*.yaml"))}
+
+
+def test_the_header_names_the_classes(tmp_path: Path) -> None:
+    names = ['a "b"', "é??/", "c\\n", "1"]
+    graph = netspec.loads("name: Net\ninput: 4\nlayers: [relu]").graph
+    program = emit(
+        graph, {}, stem="net", outputs=["output"], metadata={"netspec.classes": json.dumps(names)}, behind={}
+    )
+    (tmp_path / "net.h").write_text(program.header)
+    (tmp_path / "net.c").write_text(program.source)
+    (tmp_path / "main.c").write_text(
+        '#include "net.h"\n#include <stdio.h>\nint main(void)\n{\n'
+        "    static const char *const names[] = Net_CLASS_NAMES;\n"
+        "    for (int i = 0; i < Net_CLASSES; i++) puts(names[i]);\n    return 0;\n}\n"
+    )
+    subprocess.run(["cc", *STRICT, "main.c", "net.c", "-lm", "-o", "main"], cwd=tmp_path, check=True)
+    said = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True).stdout
+    assert said.splitlines() == names

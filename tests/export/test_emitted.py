@@ -91,6 +91,16 @@ def test_a_cosine_of_rows_and_one_row() -> None:
     (cls,) = (cls for cls in LAYERS if cls.__name__ == "CosineSimilarity")
     for ranks in ((2, 1), (1, 2), (3, 2)):
         assert not difference(cls(), [Tensor((3, 12, 12)[3 - rank :]) for rank in ranks])
+    for sizes in (((3, 12), (12,)), ((3, 12), (1, 12)), ((5, 12), (4, 1, 12))):  # where the one has no such axis
+        assert not difference(cls(dim=-2), [Tensor(size) for size in sizes])
+
+
+def test_windows_of_padding_alone_are_refused() -> None:
+    """torch gives minus infinity for them, and ONNX Runtime the least number that is none."""
+    text = "input: 6x1\nlayers: [{MaxPool1d: {kernel_size: 2, stride: 1, padding: 1, dilation: 2}}]"
+    graph = netspec.loads(text).graph
+    with pytest.raises(Unwritable, match="has windows of padding alone"):
+        emit(graph, {}, opset=20, outputs=["output"], metadata={})
 
 
 def written(text: str, tmp_path: Path, *overrides: str) -> onnx.ModelProto:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from onnx import numpy_helper
@@ -15,6 +16,7 @@ from torch import nn
 import netspec
 from netspec.errors import ExportMismatch, UsageError
 from netspec.runs.verifying import verify_file
+from netspec.views.onnx import scope
 
 SPEC = """\
 netspec: 1
@@ -91,10 +93,31 @@ def test_a_network_that_it_ruins_is_refused(trained: tuple[netspec.Spec, nn.Modu
     assert "in int8" in report.note
 
 
-def test_it_needs_data_and_takes_what_the_network_takes(tmp_path: Path) -> None:
+def test_it_needs_data(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="int8 is calibrated on training data"):
         netspec.loads("input: 2\nlayers: [linear 3]\nexport: onnx dtype=int8").export(tmp_path / "a.onnx")
-    spec = netspec.loads(SPEC.replace("dtype: int8", "dtype: int8, preprocess: true"))
-    with pytest.raises(UsageError, match="int8 takes what the network takes"):
-        spec.export(tmp_path / "a.onnx")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("taken", "dtype"), [("uint8", np.uint8), ("float32", np.float32)])
+def test_what_is_done_before_the_network_stays_in_floats(
+    taken: str, dtype: type, trained: tuple[netspec.Spec, nn.Module], tmp_path: Path
+) -> None:
+    """It is calibrated with samples as they are before that, and gives what the network in int8 gives behind it."""
+    spec, module = trained
+    more = [f"export.onnx={{dtype: int8, preprocess: true, input: {taken}, output: probabilities}}"]
+    report = spec.over(more).export(tmp_path / "a.onnx", module)
+    assert "in int8, on 359 samples" in report.note
+    nodes = onnx.load(tmp_path / "a.onnx").graph.node
+    quantised = {name for node in nodes if node.op_type == "QuantizeLinear" for name in node.input}
+    ends = [node for node in nodes if scope(node) == "(output)"]
+    assert [node.op_type for node in ends] == ["Softmax"]
+    assert not {*ends[0].output} & quantised
+    session = onnxruntime.InferenceSession(str(tmp_path / "a.onnx"), providers=["CPUExecutionProvider"])
+    images = np.random.default_rng(0).integers(0, 17, (6, 1, 8, 8)).astype(np.uint8)
+    given = images if dtype is np.uint8 else images / np.float32(16)
+    (found,) = session.run(None, {"input": given.astype(dtype)})
+    with torch.no_grad():
+        wanted = module.eval()(torch.from_numpy(images / np.float32(16))).softmax(1).numpy()
+    assert np.abs(found - wanted).max() < 0.05
+    assert verify_file(tmp_path / "a.onnx").differences

@@ -23,7 +23,7 @@ from netspec.graph.model import Graph
 from netspec.runs.direct import export_run, export_spec
 from netspec.runs.verifying import verify_file, verify_run
 from netspec.runtime.export.emission import End
-from netspec.runtime.export.proof import read_proof
+from netspec.runtime.export.proof import FORMAT, read_proof
 from netspec.runtime.network.plain import weights_in
 from netspec.runtime.network.weights import save_weights
 from netspec.runtime.store.arrays import read_arrays
@@ -233,7 +233,7 @@ def test_weights_of_other_kinds_are_read(run: Path) -> None:
 
 def test_a_damaged_proof_is_refused(run: Path) -> None:
     arrays = {n: torch.from_numpy(x.copy()) for n, x in read_arrays(run / "proof.safetensors").items()}
-    said = {"format": "1", "torch": "2", "network": "", "weights": "", "data": "", "inputs": "1"}
+    said = {"format": FORMAT, "torch": "2", "network": "", "weights": "", "data": "", "inputs": "1"}
     for cases in ("[]]", '[{"what": 1}]', "7", '[{"what": "x", "inputs": 1e99, "outputs": 1, "sizes": {}}]'):
         save_file(arrays, run / "proof.safetensors", {**said, "netspec.proof": cases})
         with pytest.raises(DataError, match="not what training left there"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +30,6 @@ input: 1x12x10
 layers: [conv 8 k3, relu, pool 2, fc 10]
 data: {source: digits, transform: [resize 14 mode=bicubic, crop 12x10, standardize]}
 train: {loss: cross_entropy, optimizer: adamw lr=1e-2, epochs: 1, batch: 128, device: cpu}
-"""
-TABLE = """\
-netspec: 1
-name: Rows
-inputs: {numbers: 1, categories: int 1}
-layers:
-  e: embedding(categories) 3 2
-  f: flatten(e)
-  c: cat(numbers f)
-  out: linear 1
-data: {source: csv rows.csv kind, transform: [{standardize: {}}]}
-train: {loss: bce_logits, optimizer: adamw lr=1e-2, epochs: 1, batch: 16, device: cpu}
 """
 
 
@@ -138,21 +125,6 @@ def test_the_run_is_verified_with_all_of_it(trained: Path) -> None:
     found = verify_run(netspec.Run.read(trained))
     assert [d.what for d in found.differences] == ["batch 1", "batch 2", "batch 5"]
     (trained / "model.onnx").unlink()
-
-
-def test_a_table_has_its_categories_beside_it(tmp_path: Path) -> None:
-    rows = [f"{i % 13},{('a', 'b')[i % 2]},{('no', 'yes')[i % 2]}" for i in range(60)]
-    (tmp_path / "rows.csv").write_text("\n".join(["size,town,kind", *rows]) + "\n")
-    (tmp_path / "net.yaml").write_text(TABLE)
-    netspec.load(tmp_path / "net.yaml").train(tmp_path / "run")
-    read = netspec.Run.read(tmp_path / "run", ["export={onnx: {preprocess: true, output: labels}}"])
-    report = read.export(tmp_path / "a.onnx")
-    assert "which is which stands beside it as JSON" in report.note
-    beside = json.loads((tmp_path / "a.onnx.json").read_text())
-    assert beside["columns"]["categories"] == {"town": ["a", "b"]}
-    numbers, towns = np.array([[3.0], [12.0]], np.float32), np.array([[1], [2]], np.int64)
-    found = run(tmp_path / "a.onnx", numbers, towns)
-    assert set(found.reshape(-1).tolist()) <= {"no", "yes"}
 
 
 def test_labels_of_what_chooses_no_class(tmp_path: Path) -> None:

@@ -138,3 +138,9 @@ def comment(text: str) -> str:
     """A text as it may stand in a comment: in ASCII, on one line, without what would end it or begin another."""
     plain = "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text)
     return re.sub(r"\?(?=\?)", "? ", re.sub(r"([*/])(?=[*/])", r"\1 ", plain))
+
+
+def literal(text: str) -> str:
+    """A text as C has it: bytes that are no plain letters, and all that C gives a meaning, by their numbers."""
+    plain = (chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in text.encode())
+    return f'"{"".join(plain)}"'

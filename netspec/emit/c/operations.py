@@ -16,7 +16,18 @@ from netspec.emit.c.code import number
 from netspec.emit.c.elements import copied, elementwise, joined, picked
 from netspec.emit.c.parts import Made, Results, Rule, Wires, at_the_end, fixed, reshaped, resized, same
 from netspec.emit.c.products import multiplied
-from netspec.emit.c.rows import LARGER, SMALLER, mean, normalised, place, reduced, rows_of
+from netspec.emit.c.reductions import (
+    extreme,
+    log_sum_exp,
+    mean_of,
+    normalize,
+    place_of,
+    reduction,
+    std,
+    variance,
+    vector_norm,
+)
+from netspec.emit.c.rows import LARGER, SMALLER, normalised, rows_of
 from netspec.emit.c.writer import Array, Unwritable, Wire, Writer
 from netspec.emit.table import Table
 from netspec.tensors import Dtype
@@ -249,104 +260,6 @@ def _interpolate(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     return resized(w, x[0], tuple(map(fixed, out[0].shape)), factors=op.scale_factor, **how)
 
 
-# Reductions.
-
-
-def _axes(op: Any, x: Wire) -> list[int]:
-    """The axes of a reduction from the front; all where none is named."""
-    dims = op.dim if isinstance(op.dim, tuple) else (op.dim,)
-    return [x.axis(dim) for dim in dims] or list(range(x.rank))
-
-
-def reduction(begin: str, step: str, whole: str = "") -> Rule:
-    """A reduction over axes, in the dtype of its result; `whole` is what it begins with for whole numbers."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        dtype = out[0].dtype
-        start = begin if dtype == "float32" else whole or begin
-        start = {"INT32_MIN": "0", "INT32_MAX": "1"}.get(start, start) if x[0].dtype == "bool" else start
-        return reduced(w, type(op).__name__.lower(), x[0], _axes(op, x[0]), op.keepdim, start, step, dtype=dtype)
-
-    return write
-
-
-def _mean(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """The mean along axes."""
-    return mean(w, x[0], _axes(op, x[0]), op.keepdim)
-
-
-def _variance(w: Writer, op: Any, x: Wires, out: Results) -> Wire:
-    """The sum of squares around the mean, over the count less the correction."""
-    axes = _axes(op, x[0])
-    centred = elementwise(w, "centre", [x[0], mean(w, x[0], axes, keep=True)], "a - b")
-    count = int(np.prod([x[0].shape[at] for at in axes])) - op.correction
-    step = "found + value * value"
-    return reduced(w, "var", centred, axes, op.keepdim, "0.0f", step, f"found / {number(count)}")
-
-
-def _std(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """The root of the variance."""
-    return elementwise(w, "sqrt", [_variance(w, op, x, out)], "sqrtf(v)")
-
-
-def _log_sum_exp(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """The logarithm of the sum of exponentials, which are taken of what is below the largest."""
-    axes = _axes(op, x[0])
-    most = reduced(w, "amax", x[0], axes, True, "-INFINITY", LARGER)
-    firm = elementwise(w, "finite", [most], "isinf(v) ? 0.0f : v")
-    below = elementwise(w, "exp", [x[0], firm], "expf(a - b)")
-    total = reduced(w, "sum", below, axes, op.keepdim, "0.0f", "found + value")
-    return elementwise(w, "log", [total, firm.viewed(*total.shape)], "logf(a) + b")
-
-
-def _norm(w: Writer, x: Wire, p: float, axes: Sequence[int], keep: bool) -> Wire:
-    """The p-norm along axes."""
-    if p == 2:
-        return reduced(w, "norm", x, axes, keep, "0.0f", "found + value * value", "sqrtf(found)")
-    if p == 1:
-        return reduced(w, "norm", x, axes, keep, "0.0f", "found + fabsf(value)")
-    if p in (0, float("inf"), float("-inf")):
-        raise Unwritable(f"takes the norm of {p}")
-    step = f"found + powf(fabsf(value), {number(p)})"
-    return reduced(w, "norm", x, axes, keep, "0.0f", step, f"powf(found, {number(1 / p)})")
-
-
-def _vector_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """The p-norm."""
-    return _norm(w, x[0], op.ord, _axes(op, x[0]), op.keepdim)
-
-
-def _normalize(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """x over its length, which is not below eps."""
-    length = _norm(w, x[0], op.p, [x[0].axis(op.dim)], keep=True)
-    return elementwise(w, "normalize", [x[0], length], f"a / (b > {number(op.eps)} ? b : {number(op.eps)})")
-
-
-def _extreme(sign: str) -> Rule:
-    """The largest or smallest on an axis, and its place."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        at = x[0].axis(op.dim)
-        floats = x[0].dtype == "float32"
-        begin = ("-INFINITY" if floats else "INT32_MIN") if sign == ">" else ("INFINITY" if floats else "INT32_MAX")
-        if x[0].dtype == "bool":
-            begin = "0" if sign == ">" else "1"
-        kind, step = type(op).__name__.lower(), LARGER if sign == ">" else SMALLER
-        values = reduced(w, kind, x[0], [at], op.keepdim, begin, step, dtype=x[0].dtype)
-        return [values, place(w, f"arg{kind}", x[0], at, op.keepdim, sign)]
-
-    return write
-
-
-def _place(sign: str) -> Rule:
-    """Where the largest or the smallest is."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        return place(w, type(op).__name__.lower(), x[0], x[0].axis(op.dim), op.keepdim, sign)
-
-    return write
-
-
 def _matmul(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """A matrix product."""
     return multiplied(w, x[0], x[1]).viewed(*map(fixed, out[0].shape))
@@ -489,21 +402,21 @@ OPERATIONS: Final = Table[Rule]({
     "Pad": _pad,
     "Interpolate": _interpolate,
     # reducing
-    "Mean": _mean,
+    "Mean": mean_of,
     "Sum": reduction("0.0f", "found + value", "0"),
     "AMax": reduction("-INFINITY", LARGER, "INT32_MIN"),
     "AMin": reduction("INFINITY", SMALLER, "INT32_MAX"),
     "Prod": reduction("1.0f", "found * value", "1"),
-    "LogSumExp": _log_sum_exp,
-    "Var": _variance,
-    "Std": _std,
-    "VectorNorm": _vector_norm,
-    "Max": _extreme(">"),
-    "Min": _extreme("<"),
-    "ArgMax": _place(">"),
-    "ArgMin": _place("<"),
+    "LogSumExp": log_sum_exp,
+    "Var": variance,
+    "Std": std,
+    "VectorNorm": vector_norm,
+    "Max": extreme(">"),
+    "Min": extreme("<"),
+    "ArgMax": place_of(">"),
+    "ArgMin": place_of("<"),
     # norms, algebra, attention
-    "Normalize": _normalize,
+    "Normalize": normalize,
     "LayerNormFunction": _functional_norm(centred=True),
     "RMSNormFunction": _functional_norm(centred=False),
     "MatMul": _matmul,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass
 from math import prod
 from typing import Final
 
@@ -34,7 +35,7 @@ def linear(w: Writer, x: Wire, weight: Array, bias: Array | None, path: str = ""
     def written(dtype: str) -> Body:
         def body(code: Code, names: Names) -> None:
             with code.nest([rows], [inputs], [outputs], names="r") as (source, to):
-                _summed(
+                _Sums(
                     code,
                     names,
                     outputs=outputs,
@@ -43,7 +44,7 @@ def linear(w: Writer, x: Wire, weight: Array, bias: Array | None, path: str = ""
                     source=lambda i: index([(i, 1)]) if source == "0" else f"{source} + {i}",
                     to=lambda o: o if to == "0" else f"{to} + {o}",
                     dtype=dtype,
-                )
+                ).write()
 
         return body
 
@@ -70,80 +71,90 @@ def _product(
     return made
 
 
-def _summed(
-    code: Code,
-    names: Names,
-    *,
-    outputs: int,
-    around: Sequence[tuple[str, int]],
-    along: tuple[str, int, int],
-    source: Callable[[str], str],
-    to: Callable[[str], str],
-    dtype: str,
-    first: str = "",
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Sums:
     """Sums for `outputs` numbers: loops `around`, and within them products `along` an axis, some at once.
 
-    `source` and `to` say where an input lies for a place of that axis, and an output for its number. The weights of one
-    input lie behind each other, those of the next behind these. `first` is where the weights of the group begin.
+    The weights of one input lie behind each other, those of the next behind these.
     """
-    whole = outputs <= BLOCK
-    count = str(outputs if whole else BLOCK)
-    sums = "float" if dtype == "float32" else "int32_t"
-    name, length, step = along
-    width = min(length, AT_ONCE)
 
-    def block(begin: str, outputs_here: str) -> None:
-        out = "o" if begin == "0" else f"{begin} + o"
-        start = "0.0f" if dtype != "float32" else f"{names['bias']}[{_sum(first and f'{first} * {outputs}', out)}]"
-        code.add(f"{sums} sum[{count}];")
-        with code.loop("o", outputs_here):
-            code.add(f"sum[o] = {start if dtype == 'float32' else '0'};")
-        _within(list(around), 0, begin, outputs_here)
-        with code.loop("o", outputs_here):
-            found = "sum[o]"
-            if dtype != "float32":
-                at = _sum(first and f"{first} * {outputs}", out)
-                found = f"(float)sum[o] * {names['scale']}[{at}] + {names['bias']}[{at}]"
-            code.add(f"{names.y[0]}[{to(out)}] = {found};")
+    code: Code
+    names: Names
+    outputs: int
+    around: Sequence[tuple[str, int]]
+    along: tuple[str, int, int]
+    """The counter of that axis, its length, and how far its inputs lie apart."""
+    source: Callable[[str], str]
+    """Where an input lies for a place of that axis."""
+    to: Callable[[str], str]
+    """Where an output lies for its number."""
+    dtype: str
+    first: str = ""
+    """Where the weights of the group begin."""
 
-    def _within(loops: list[tuple[str, int]], depth: int, begin: str, outputs_here: str) -> None:
-        if depth < len(loops):
-            with code.loop(*loops[depth]):
-                _within(loops, depth + 1, begin, outputs_here)
+    def write(self) -> None:
+        """All of them, a block at a time."""
+        if self.outputs <= BLOCK:
+            self._block("0", str(self.outputs), self.outputs)
             return
+        with self.code.loop("b", self.outputs, BLOCK):
+            self.code.add(f"const int n = b + {BLOCK} < {self.outputs} ? {BLOCK} : {self.outputs} - b;")
+            self._block("b", "n", BLOCK)
+
+    @property
+    def _floats(self) -> bool:
+        """Whether floats are multiplied, and no whole numbers."""
+        return self.dtype == "float32"
+
+    def _block(self, begin: str, count: str, room: int) -> None:
+        """So many sums from one output on, for which there is `room`."""
+        code, bias = self.code, self.names["bias"]
+        out = "o" if begin == "0" else f"{begin} + o"
+        at = _sum(self.first and f"{self.first} * {self.outputs}", out)
+        code.add(f"{'float' if self._floats else 'int32_t'} sum[{room}];")
+        with code.loop("o", count):
+            code.add(f"sum[o] = {f'{bias}[{at}]' if self._floats else '0'};")
+        self._within(list(self.around), begin, count)
+        with code.loop("o", count):
+            found = "sum[o]" if self._floats else f"(float)sum[o] * {self.names['scale']}[{at}] + {bias}[{at}]"
+            code.add(f"{self.names.y[0]}[{self.to(out)}] = {found};")
+
+    def _within(self, loops: list[tuple[str, int]], begin: str, count: str) -> None:
+        """The loops that are left, and in the last of them the products along the axis."""
+        if loops:
+            with self.code.loop(*loops[0]):
+                self._within(loops[1:], begin, count)
+            return
+        name, length, _ = self.along
+        width = min(length, AT_ONCE)
         main, rest = divmod(length, width)
         if main > 1:
-            with code.loop(name, main * width, width):
-                statement(name, width, begin, outputs_here)
+            with self.code.loop(name, main * width, width):
+                self._statement(name, width, begin, count)
         else:
-            with code.block() if rest or not loops else nullcontext():
-                statement("0", width, begin, outputs_here)
+            with self.code.block() if rest or not self.around else nullcontext():
+                self._statement("0", width, begin, count)
         if rest:
-            with code.block():
-                statement(str(main * width), rest, begin, outputs_here)
+            with self.code.block():
+                self._statement(str(main * width), rest, begin, count)
 
-    def statement(at: str, many: int, begin: str, outputs_here: str) -> None:
-        row = _row([(first, prod((n for _, n in around)) * length)] if first else [], around, length)
+    def _statement(self, at: str, many: int, begin: str, count: str) -> None:
+        """So many products from a place of the axis on, added to each sum."""
+        _, length, step = self.along
+        front = [(self.first, prod((n for _, n in self.around)) * length)] if self.first else []
+        row = _row(front, self.around, length)
         base = row if at == "0" else f"{row} + {at}" if row else at
-        at_weight = f"({base}) * {outputs}" if base and "+" in base else f"{base} * {outputs}" if base else ""
-        where = _sum(names["weight"], at_weight, "" if begin == "0" else begin)
-        kind = "float" if dtype == "float32" else "int8_t"
-        code.add(f"const {kind} *in = {names.x[0]} + {source(at)};")
-        code.add(f"const {kind} *row = {where};")
-        terms = [f"in[{v * step}] * row[{v * outputs} + o]" if v else "in[0] * row[o]" for v in range(many)]
-        with code.loop("o", outputs_here):
+        weight = f"({base}) * {self.outputs}" if base and "+" in base else f"{base} * {self.outputs}" if base else ""
+        where = _sum(self.names["weight"], weight, "" if begin == "0" else begin)
+        kind = "float" if self._floats else "int8_t"
+        self.code.add(f"const {kind} *in = {self.names.x[0]} + {self.source(at)};")
+        self.code.add(f"const {kind} *row = {where};")
+        terms = [f"in[{v * step}] * row[{v * self.outputs} + o]" if v else "in[0] * row[o]" for v in range(many)]
+        with self.code.loop("o", count):
             lines = _wrapped(terms)
-            code.add(f"sum[o] += {lines[0]}" + ("" if len(lines) > 1 else ";"))
+            self.code.add(f"sum[o] += {lines[0]}" + ("" if len(lines) > 1 else ";"))
             for i, line in enumerate(lines[1:], 2):
-                code.add(f"    + {line}" + (";" if i == len(lines) else ""))
-
-    if whole:
-        block("0", count)
-    else:
-        with code.loop("b", outputs, BLOCK):
-            code.add(f"const int n = b + {BLOCK} < {outputs} ? {BLOCK} : {outputs} - b;")
-            block("b", "n")
+                self.code.add(f"    + {line}" + (";" if i == len(lines) else ""))
 
 
 def _wrapped(terms: Sequence[str]) -> list[str]:
@@ -179,62 +190,128 @@ def convolution(
 
     `weight` is outputs x inputs of a group x kernel, as torch keeps it.
     """
-    outputs, each, tall, wide = weight.shape
-    samples, channels, height, width = x.shape
-    rows = (height - dilation[0] * (tall - 1) - 1) // stride[0] + 1
-    columns = (width - dilation[1] * (wide - 1) - 1) // stride[1] + 1
-    here = outputs // groups
+    found = _Convolution(x.shape, weight.shape, tuple(stride), tuple(dilation), groups)
+    shape = (found.samples, len(weight), found.rows, found.columns)
+    if found.here < FEW and stride[1] == 1 and found.columns > found.here:
+        return _product(w, kind, x, shape, weight, bias, lambda m: m, found.along_rows, "")
+    return _product(w, kind, x, shape, weight, bias, found.packed, found.along_outputs, "")
 
-    def place(i: str, u: str, v: str) -> str:
-        plane = f"g * {each} + {i}" if groups > 1 and each > 1 else "g" if groups > 1 else i
-        channel = f"({plane})" if "+" in plane else plane
-        down, across = _scaled("r", stride[0], u, dilation[0]), _scaled("c", stride[1], v, dilation[1])
-        return _sum(
-            f"n * {channels * height * width}" if samples > 1 else "",
-            "" if channel == "0" else f"{channel} * {height * width}",
-            f"({down}) * {width}" if "+" in down else f"{down} * {width}",
-            across,
-        )
 
-    kernel = [("u", tall), ("v", wide)]
-    loops = [axis for axis in [("i", each), *kernel] if axis[1] > 1] or [("i", 1)]
-    steps = {"i": height * width, "u": dilation[0] * width, "v": dilation[1]}
-    name, length = loops[-1]
-    around = loops[:-1]
+@dataclass(frozen=True, slots=True)
+class _Convolution:
+    """The loops of a convolution, by its sizes."""
 
-    def source(at: str) -> str:
-        counters = {axis: axis if axis in dict(around) else "0" for axis in "iuv"} | {name: at}
-        return place(counters["i"], counters["u"], counters["v"])
+    input: Sequence[int]
+    """Samples x channels x height x width."""
+    weight: Sequence[int]
+    """Outputs x inputs of a group x height x width of the kernel."""
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    groups: int
 
-    def to(o: str) -> str:
-        channel = f"g * {here} + {o}" if groups > 1 else o
-        places = [(f"({channel})" if "+" in channel else channel, rows * columns), ("r", columns), ("c", 1)]
-        return index([("n", outputs * rows * columns), *places] if samples > 1 else places)
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+        return self.input[0]
 
-    def written(dtype: str) -> Body:
+    @property
+    def rows(self) -> int:
+        """The height of an output."""
+        return (self.input[2] - self.dilation[0] * (self.weight[2] - 1) - 1) // self.stride[0] + 1
+
+    @property
+    def columns(self) -> int:
+        """The width of an output."""
+        return (self.input[3] - self.dilation[1] * (self.weight[3] - 1) - 1) // self.stride[1] + 1
+
+    @property
+    def here(self) -> int:
+        """The outputs of a group."""
+        return self.weight[0] // self.groups
+
+    def packed(self, m: Array) -> Array:
+        """The weights with the outputs of a group behind each other."""
+        return m.reshape(self.groups, self.here, *self.weight[1:]).transpose(0, 2, 3, 4, 1)
+
+    def along_outputs(self, dtype: str) -> Body:
+        """The innermost loop goes along the outputs of a place."""
+        _, each, tall, wide = self.weight
+        height, width = self.input[2:]
+        loops = [axis for axis in (("i", each), ("u", tall), ("v", wide)) if axis[1] > 1] or [("i", 1)]
+        steps = {"i": height * width, "u": self.dilation[0] * width, "v": self.dilation[1]}
+        *around, (name, length) = loops
+
+        def source(at: str) -> str:
+            counters = {axis: axis if axis in dict(around) else "0" for axis in "iuv"} | {name: at}
+            return self._source(counters["i"], counters["u"], counters["v"])
+
         def body(code: Code, names: Names) -> None:
-            outer = [axis for axis in [("n", samples), ("g", groups)] if axis[1] > 1]
-            with code.nested([*outer, ("r", rows), ("c", columns)]):
-                _summed(
-                    code,
-                    names,
-                    outputs=here,
-                    around=around,
-                    along=(name, length, steps[name]),
-                    source=source,
-                    to=to,
-                    dtype=dtype,
-                    first="g" if groups > 1 else "",
-                )
+            outer = [axis for axis in [("n", self.samples), ("g", self.groups)] if axis[1] > 1]
+            along, first = (name, length, steps[name]), "g" if self.groups > 1 else ""
+            with code.nested([*outer, ("r", self.rows), ("c", self.columns)]):
+                _Sums(code, names, self.here, around, along, source, self._to, dtype, first).write()
 
         return body
 
-    def packed(m: Array) -> Array:
-        return m.reshape(groups, here, each, tall, wide).transpose(0, 2, 3, 4, 1)
+    def _source(self, i: str, u: str, v: str) -> str:
+        """Where the input lies that a place of the kernel meets."""
+        _, channels, height, width = self.input
+        each = self.weight[1]
+        plane = f"g * {each} + {i}" if self.groups > 1 and each > 1 else "g" if self.groups > 1 else i
+        channel = f"({plane})" if "+" in plane else plane
+        down = _scaled("r", self.stride[0], u, self.dilation[0])
+        return _sum(
+            f"n * {channels * height * width}" if self.samples > 1 else "",
+            "" if channel == "0" else f"{channel} * {height * width}",
+            f"({down}) * {width}" if "+" in down else f"{down} * {width}",
+            _scaled("c", self.stride[1], v, self.dilation[1]),
+        )
 
-    if here < FEW and stride[1] == 1 and columns > here:
-        return _along_rows(w, x, weight, bias, stride, dilation, groups, (rows, columns), kind)
-    return _product(w, kind, x, (samples, outputs, rows, columns), weight, bias, packed, written, "")
+    def _to(self, o: str) -> str:
+        """Where an output of the group lies."""
+        size = self.rows * self.columns
+        channel = f"g * {self.here} + {o}" if self.groups > 1 else o
+        places = [(f"({channel})" if "+" in channel else channel, size), ("r", self.columns), ("c", 1)]
+        return index([("n", self.weight[0] * size), *places] if self.samples > 1 else places)
+
+    def along_rows(self, dtype: str) -> Body:
+        """The innermost loop goes along the columns of a row, where a group has few outputs."""
+        outputs, each, tall, _ = self.weight
+        floats, columns = dtype == "float32", self.columns
+        inner = [axis for axis in (("i", each), ("u", tall)) if axis[1] > 1]
+
+        def body(code: Code, names: Names) -> None:
+            outer = [*([("n", self.samples)] if self.samples > 1 else []), ("o", outputs), ("r", self.rows)]
+            with code.nested([*outer, ("b", columns, BLOCK)]):
+                code.add(f"{'float' if floats else 'int32_t'} sum[{min(columns, BLOCK)}];")
+                code.add(f"const int n = b + {BLOCK} < {columns} ? {BLOCK} : {columns} - b;")
+                with code.loop("c", "n"):
+                    code.add(f"sum[c] = {names['bias'] + '[o]' if floats else '0'};")
+                with code.nested(inner):
+                    self._row(code, names, "float" if floats else "int8_t")
+                with code.loop("c", "n"):
+                    found = "sum[c]" if floats else f"(float)sum[c] * {names['scale']}[o] + {names['bias']}[o]"
+                    plane = f"(n * {outputs} + o)" if self.samples > 1 else "o"
+                    code.add(f"{names.y[0]}[({plane} * {self.rows} + r) * {columns} + b + c] = {found};")
+
+        return body
+
+    def _row(self, code: Code, names: Names, kind: str) -> None:
+        """The products of a row of the kernel, added to the sums of a row of outputs."""
+        _, channels, height, width = self.input
+        _, each, tall, wide = self.weight
+        group = "o" if self.here == 1 else f"o / {self.here}"
+        plane = f"({group} * {each} + i)" if each > 1 else group if self.groups > 1 else "0"
+        down = _scaled("r", self.stride[0], "u" if tall > 1 else "0", self.dilation[0])
+        begin_at = f"n * {channels * height * width} + " if self.samples > 1 else ""
+        code.add(f"const {kind} *in = {names.x[0]} + {begin_at}({plane} * {height} + {down}) * {width} + b;")
+        at = index([("o", each * tall * wide), *_places(each, tall, wide)])
+        code.add(f"const {kind} *k = {names['weight']} + {at};")
+        for begin in range(0, wide, AT_ONCE):
+            places = range(begin, min(begin + AT_ONCE, wide))
+            terms = [f"k[{v}] * in[{index([('c', 1)], v * self.dilation[1])}]" for v in places]
+            with code.loop("c", "n"):
+                code.add(f"sum[c] += {' + '.join(terms)};")
 
 
 def _scaled(counter: str, step: int, offset: str, by: int) -> str:
@@ -242,62 +319,6 @@ def _scaled(counter: str, step: int, offset: str, by: int) -> str:
     if offset.isdigit():
         return index([(counter, step)], int(offset) * by)
     return index([(counter, step), (offset, by)])
-
-
-def _along_rows(
-    w: Writer,
-    x: Wire,
-    weight: Array,
-    bias: Array | None,
-    stride: Sequence[int],
-    dilation: Sequence[int],
-    groups: int,
-    size: tuple[int, int],
-    kind: str,
-) -> Wire:
-    """A convolution of few outputs for each group, whose innermost loop goes along the columns of a row."""
-    outputs, each, tall, wide = weight.shape
-    samples, channels, height, width = x.shape
-    rows, columns = size
-    here = outputs // groups
-
-    def written(dtype: str) -> Body:
-        kind_of, sums = ("float", "float") if dtype == "float32" else ("int8_t", "int32_t")
-
-        def body(code: Code, names: Names) -> None:
-            with code.nested(
-                [*([("n", samples)] if samples > 1 else []), ("o", outputs), ("r", rows), ("b", columns, BLOCK)]
-            ):
-                code.add(f"{sums} sum[{min(columns, BLOCK)}];")
-                code.add(f"const int n = b + {BLOCK} < {columns} ? {BLOCK} : {columns} - b;")
-                with code.loop("c", "n"):
-                    code.add(f"sum[c] = {names['bias'] + '[o]' if dtype == 'float32' else '0'};")
-                with code.nested([axis for axis in (("i", each), ("u", tall)) if axis[1] > 1]):
-                    group = "o" if here == 1 else f"o / {here}"
-                    plane = f"({group} * {each} + i)" if each > 1 else group if groups > 1 else "0"
-                    down = _scaled("r", stride[0], "u" if tall > 1 else "0", dilation[0])
-                    begin_at = f"n * {channels * height * width} + " if samples > 1 else ""
-                    where = f"{begin_at}({plane} * {height} + {down}) * {width} + b"
-                    code.add(f"const {kind_of} *in = {names.x[0]} + {where};")
-                    at = index([("o", each * tall * wide), *_places(each, tall, wide)])
-                    code.add(f"const {kind_of} *k = {names['weight']} + {at};")
-                    for begin in range(0, wide, AT_ONCE):
-                        terms = [
-                            f"k[{v}] * in[{index([('c', 1)], v * dilation[1])}]"
-                            for v in range(begin, min(begin + AT_ONCE, wide))
-                        ]
-                        with code.loop("c", "n"):
-                            code.add(f"sum[c] += {' + '.join(terms)};")
-                with code.loop("c", "n"):
-                    found = "sum[c]"
-                    if dtype != "float32":
-                        found = f"(float)sum[c] * {names['scale']}[o] + {names['bias']}[o]"
-                    plane = f"(n * {outputs} + o)" if samples > 1 else "o"
-                    code.add(f"{names.y[0]}[({plane} * {rows} + r) * {columns} + b + c] = {found};")
-
-        return body
-
-    return _product(w, kind, x, (samples, outputs, rows, columns), weight, bias, lambda m: m, written, "")
 
 
 def _places(each: int, tall: int, wide: int) -> list[tuple[str, int]]:

@@ -13,7 +13,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from netspec.dims import product
+from netspec.dims import Size, product
+from netspec.emit.onnx.activations import (
+    along,
+    clipped,
+    gelu_of,
+    glu,
+    hardsigmoid,
+    log_sigmoid,
+    prelu,
+    rrelu,
+    shrunk,
+    silu,
+    softplus,
+    tanhshrink,
+    threshold,
+)
 from netspec.emit.onnx.attention import decoder, decoder_layer, encoder, encoder_layer, multihead, transformer
 from netspec.emit.onnx.parts import (
     Made,
@@ -21,7 +36,6 @@ from netspec.emit.onnx.parts import (
     Rule,
     Wires,
     at_the_end,
-    gelu,
     group_norm,
     layer_norm,
     linear,
@@ -57,101 +71,6 @@ def refused(reason: str) -> Rule:
         raise Unwritable(reason)
 
     return write
-
-
-# Activations.
-
-
-def _prelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`PRelu`, its slopes laid along axis 1."""
-    slope = w.own("weight")
-    if op.num_parameters > 1 and x[0].rank > 2:
-        slope = w.node("Reshape", slope, w.ints(-1, *[1] * (x[0].rank - 2)))
-    return w.node("PRelu", x[0], slope)
-
-
-def _rrelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`LeakyRelu` with the mean of both slopes, which is what counts in use."""
-    return w.node("LeakyRelu", x[0], alpha=(op.lower + op.upper) / 2)
-
-
-def _clipped(low: str | float, high: str | float) -> Rule:
-    """`Clip` between two bounds, each a number or the field that holds it."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        bounds = [getattr(op, b) if isinstance(b, str) else b for b in (low, high)]
-        return w.node("Clip", x[0], *(w.number(float(b), "float32") for b in bounds))
-
-    return write
-
-
-def _gelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Gelu`, exact or by its tanh."""
-    return gelu(w, x[0], op.approximate)
-
-
-def _silu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """x sigmoid(x)."""
-    return w.node("Mul", x[0], w.node("Sigmoid", x[0]))
-
-
-def _log_sigmoid(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """-softplus(-x)."""
-    return w.node("Neg", w.node("Softplus", w.node("Neg", x[0])))
-
-
-def _hardsigmoid(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`HardSigmoid` with torch's slope of 1/6."""
-    return w.node("HardSigmoid", x[0], alpha=1 / 6, beta=0.5)
-
-
-def _tanhshrink(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """x - tanh(x)."""
-    return w.node("Sub", x[0], w.node("Tanh", x[0]))
-
-
-def _softplus(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """softplus(beta x) / beta, and x itself above the threshold."""
-    if op.beta == 1:
-        soft = w.node("Softplus", x[0])
-        sharp = x[0].name
-    else:
-        beta = w.number(op.beta, "float32")
-        sharp = w.node("Mul", x[0], beta)
-        soft = w.node("Div", w.node("Softplus", sharp), beta)
-    return w.node("Where", w.node("Greater", sharp, w.number(op.threshold, "float32")), x[0], soft)
-
-
-def _shrunk(bias: bool) -> Rule:
-    """`Shrink`, which pulls numbers by lambd too where `bias` is true."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        return w.node("Shrink", x[0], lambd=op.lambd, bias=op.lambd if bias else 0.0)
-
-    return write
-
-
-def _threshold(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """What is above the threshold, and the value for all else."""
-    above = w.node("Greater", x[0], w.number(op.threshold, "float32"))
-    return w.node("Where", above, x[0], w.number(op.value, "float32"))
-
-
-def _along(kind: str, negative: bool = False) -> Rule:
-    """A softmax, or one of what is negated."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        dim = getattr(op, "dim", 1)
-        at = x[0].axis((0 if x[0].rank in (0, 1, 3) else 1) if dim is None else dim)
-        return w.node(kind, w.node("Neg", x[0]) if negative else x[0], axis=at)
-
-    return write
-
-
-def _glu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """One half of an axis times the sigmoid of the other."""
-    value, gate = w.split(x[0], 2, axis=x[0].axis(op.dim))
-    return w.node("Mul", value, w.node("Sigmoid", gate))
 
 
 # Linear maps, embeddings, distances.
@@ -196,9 +115,17 @@ def _cosine(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """x1 x2 / (|x1| |x2|), neither length being below eps."""
     rank = max(each.rank for each in x)
     at, eps = op.dim % rank, w.number(op.eps, "float32")
-    alike = [w.node("Unsqueeze", each, w.ints(*range(rank - each.rank))) if each.rank < rank else each for each in x]
+    whole = next((n for each in x for n in [each.shape[at - rank] if each.rank >= rank - at else 1] if n != 1), 1)
+    alike = [_spread_out(w, each, at, rank, whole) for each in x]
     lengths = [w.node("Max", w.reduced("ReduceL2", each, [at]), eps) for each in alike]
     return w.node("Div", w.reduced("ReduceSum", w.node("Mul", *alike), [at]), w.node("Mul", *lengths))
+
+
+def _spread_out(w: Writer, x: Wire, at: int, rank: int, size: Size) -> str:
+    """A tensor with as many axes, and the same numbers all along one of them, where it has no more than one there."""
+    name = w.node("Unsqueeze", x, w.ints(*range(rank - x.rank))) if x.rank < rank else x.name
+    own = x.shape[at - rank] if x.rank >= rank - at else 1
+    return name if own == size else w.node("Expand", name, w.sizes([*[1] * at, size, *[1] * (rank - at - 1)]))
 
 
 def _pairwise(w: Writer, op: Any, x: Wires, out: Results) -> Made:
@@ -266,6 +193,8 @@ def _windows(op: Any) -> list[tuple[int, ...]]:
 def _max_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`MaxPool`; places count within each map, as torch's do."""
     kernel, stride, padding, dilation = windows = _windows(op)
+    if any(isinstance(size, int) and p and d > size for size, _, _, p, d in zip(x[0].shape[2:], *windows, strict=True)):
+        raise Unwritable("has windows of padding alone, of which no number is the largest")
     more = _overhang(op, x[0], out[0], windows) if op.ceil_mode else [0] * op.dims
     pads = [*padding, *(p + m for p, m in zip(padding, more, strict=True))]
     how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "pads": pads, "dilations": dilation}
@@ -490,33 +419,33 @@ def _upsample(**fixed: Any) -> Rule:
 LAYERS: Final = Table[Rule]({
     # activations
     "ReLU": plain("Relu"),
-    "ReLU6": _clipped(0.0, 6.0),
+    "ReLU6": clipped(0.0, 6.0),
     "LeakyReLU": plain("LeakyRelu", alpha="negative_slope"),
-    "PReLU": _prelu,
-    "RReLU": _rrelu,
+    "PReLU": prelu,
+    "RReLU": rrelu,
     "ELU": plain("Elu", alpha="alpha"),
     "CELU": plain("Celu", alpha="alpha"),
     "SELU": plain("Selu"),
-    "GELU": _gelu,
-    "SiLU": _silu,
+    "GELU": gelu_of,
+    "SiLU": silu,
     "Mish": _mish,
     "Hardswish": plain("HardSwish"),
     "Sigmoid": plain("Sigmoid"),
-    "LogSigmoid": _log_sigmoid,
-    "Hardsigmoid": _hardsigmoid,
+    "LogSigmoid": log_sigmoid,
+    "Hardsigmoid": hardsigmoid,
     "Tanh": plain("Tanh"),
-    "Hardtanh": _clipped("min_val", "max_val"),
-    "Tanhshrink": _tanhshrink,
-    "Softplus": _softplus,
+    "Hardtanh": clipped("min_val", "max_val"),
+    "Tanhshrink": tanhshrink,
+    "Softplus": softplus,
     "Softsign": plain("Softsign"),
-    "Softshrink": _shrunk(bias=True),
-    "Hardshrink": _shrunk(bias=False),
-    "Threshold": _threshold,
-    "Softmax": _along("Softmax"),
-    "Softmin": _along("Softmax", negative=True),
-    "LogSoftmax": _along("LogSoftmax"),
-    "Softmax2d": _along("Softmax"),
-    "GLU": _glu,
+    "Softshrink": shrunk(bias=True),
+    "Hardshrink": shrunk(bias=False),
+    "Threshold": threshold,
+    "Softmax": along("Softmax"),
+    "Softmin": along("Softmax", negative=True),
+    "LogSoftmax": along("LogSoftmax"),
+    "Softmax2d": along("Softmax"),
+    "GLU": glu,
     # linear, embedding, distance, dropout
     "Linear": _linear,
     "Bilinear": _bilinear,

@@ -12,8 +12,24 @@ from typing import Any, Final
 
 import numpy as np
 
-from netspec.dims import Dim, Size, product
+from netspec.dims import Size
 from netspec.emit.onnx.attention import sdpa
+from netspec.emit.onnx.elements import (
+    chosen,
+    clamp,
+    compared,
+    converted,
+    lerp,
+    log1p,
+    logical,
+    operator,
+    power,
+    rounding,
+    rsqrt,
+    square,
+    unary,
+    where,
+)
 from netspec.emit.onnx.fourier import fft, ifft, irfft, rfft
 from netspec.emit.onnx.parts import (
     Made,
@@ -29,328 +45,37 @@ from netspec.emit.onnx.parts import (
     rms_norm,
     same,
 )
-from netspec.emit.onnx.writer import KINDS, Unwritable, Wire, Writer
+from netspec.emit.onnx.places import (
+    concat,
+    cut,
+    gather,
+    index_add,
+    index_select,
+    narrow,
+    ordered,
+    scattered,
+    select,
+    slicing,
+    stack,
+    topk,
+    unbind,
+)
+from netspec.emit.onnx.reductions import cumsum, extreme, place, reduction, std, variance, vector_norm
+from netspec.emit.onnx.shapes import (
+    expand,
+    flip,
+    movedim,
+    permute,
+    repeat_interleave,
+    roll,
+    squeeze,
+    tiled,
+    transpose,
+    unsqueeze,
+)
+from netspec.emit.onnx.writer import Unwritable, Writer
 from netspec.emit.table import Table
 from netspec.layers.windows import spread
-from netspec.tensors import Dtype
-
-BACKWARDS: Final = -(2**63) + 1
-"""The end of a slice that goes backwards to the beginning of its axis."""
-
-
-def promoted(w: Writer, op: Any, x: Wires, dtype: Dtype) -> list[str]:
-    """The inputs in one dtype, and the number that may stand in place of the second."""
-    number = getattr(op, "other", None)
-    found = [w.cast(each, dtype) for each in x]
-    return [*found, w.number(number, dtype)] if number is not None else found
-
-
-def _met(x: Wires, number: Any) -> Dtype:
-    """The dtype in which inputs meet, as torch promotes them."""
-    kinds = {each.dtype for each in x}
-    if "float32" in kinds or isinstance(number, float):
-        return "float32"
-    whole = "int64" in kinds or (isinstance(number, int) and not isinstance(number, bool))
-    return "int64" if whole else "bool"
-
-
-def _operator(kind: str, reverse: bool = False) -> Rule:
-    """An infix operator, from left to right over all inputs."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        first, *others = promoted(w, op, x, out[0].dtype)[:: -1 if reverse else 1]
-        for other in others:
-            first = w.node(kind, first, other)
-        return first
-
-    return write
-
-
-def _logical(kind: str, bools: str) -> Rule:
-    """A sum or product, which of booleans is an `or` or an `and`."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        return _operator(bools if out[0].dtype == "bool" else kind)(w, op, x, out)
-
-    return write
-
-
-def _power(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Pow`, and a product for a square."""
-    if type(op).__name__ != "RPow" and op.other == 2:
-        return _square(w, op, x, out)
-    return _operator("Pow", reverse=type(op).__name__ == "RPow")(w, op, x, out)
-
-
-def _unary(kind: str) -> Rule:
-    """A function of each number, in the dtype of its result."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        return w.node(kind, w.cast(x[0], out[0].dtype))
-
-    return write
-
-
-def _rounding(kind: str, *dtypes: Dtype) -> Rule:
-    """What leaves the numbers of all other dtypes as they are."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        return w.node(kind, x[0]) if x[0].dtype in (dtypes or ("float32",)) else x[0].name
-
-    return write
-
-
-def _square(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """x x."""
-    source = w.cast(x[0], out[0].dtype)
-    return w.node("Mul", source, source)
-
-
-def _rsqrt(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """1 / sqrt(x)."""
-    return w.node("Reciprocal", w.node("Sqrt", w.cast(x[0], "float32")))
-
-
-def _log1p(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """log(1 + x)."""
-    return w.node("Log", w.node("Add", w.cast(x[0], "float32"), w.number(1.0, "float32")))
-
-
-def _clamp(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Clip`, a missing bound being none."""
-    dtype = out[0].dtype
-    bounds = ["" if bound is None else w.number(bound, dtype) for bound in (op.min, op.max)]
-    return w.node("Clip", w.cast(x[0], dtype), *bounds)
-
-
-def _to(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Cast`."""
-    return w.cast(x[0], out[0].dtype)
-
-
-def _lerp(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """a + weight (b - a)."""
-    part = x[2].name if len(x) > 2 else w.number(op.weight, "float32")
-    return w.node("Add", x[0], w.node("Mul", part, w.node("Sub", x[1], x[0])))
-
-
-def _compared(kind: str, negated: bool = False) -> Rule:
-    """A comparison, in the dtype in which its sides meet."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        number = getattr(op, "other", None)
-        dtype = _met(x, number)
-        dtype = "int64" if dtype == "bool" and kind != "Equal" else dtype
-        found = w.node(kind, *promoted(w, op, x, dtype))
-        return w.node("Not", found) if negated else found
-
-    return write
-
-
-def _where(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Where`, a number standing for the second choice."""
-    one, other = promoted(w, op, x[1:], out[0].dtype)
-    return _chosen(w, x[0], one, other, out[0].dtype)
-
-
-def _chosen(w: Writer, mask: Wire, one: str, other: str, dtype: Dtype) -> str:
-    """`Where`; booleans are chosen as whole numbers, since not every runtime chooses among them."""
-    if dtype != "bool":
-        return w.node("Where", mask, one, other)
-    found = w.node("Where", mask, w.cast(one, "int64", "bool"), w.cast(other, "int64", "bool"))
-    return w.cast(found, "bool", "int64")
-
-
-# Joining and cutting.
-
-
-def _concat(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Concat`."""
-    return w.node("Concat", *(w.cast(each, out[0].dtype) for each in x), axis=x[0].axis(op.dim))
-
-
-def _stack(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Concat` along a new axis."""
-    at = op.dim % (x[0].rank + 1)
-    return w.node("Concat", *(w.node("Unsqueeze", w.cast(each, out[0].dtype), w.ints(at)) for each in x), axis=at)
-
-
-def _cut(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Split` into parts of the sizes that the results have."""
-    at = x[0].axis(op.dim)
-    if len(out) == 1:
-        return [x[0].name]
-    return w.nodes_of("Split", x[0], w.sizes([part.shape[at] for part in out]), outputs=len(out), axis=at)
-
-
-def _unbind(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """Each place of an axis by itself."""
-    at = x[0].axis(op.dim)
-    return [w.node("Gather", x[0], w.constant(np.array(i, np.int64)), axis=at) for i in range(len(out))]
-
-
-# Places.
-
-
-def _select(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """One place of an axis."""
-    return w.node("Gather", x[0], w.scalar(op.index), axis=x[0].axis(op.dim))
-
-
-def _slice(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """A stretch of an axis."""
-    return w.sliced(x[0], x[0].axis(op.dim), op.start, op.stop, op.step)
-
-
-def _narrow(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """A stretch of a length."""
-    at = x[0].axis(op.dim)
-    start = op.start + x[0].shape[at] if isinstance(op.start, int) and op.start < 0 else op.start
-    return w.sliced(x[0], at, start, start + op.length)
-
-
-def _index_select(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """Places of an axis in the order of an index."""
-    index = x[1].name if x[1].rank else w.node("Reshape", x[1], w.ints(1))
-    return w.node("Gather", x[0], index, axis=x[0].axis(op.dim))
-
-
-def _gather(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`GatherElements`."""
-    at = x[0].axis(op.dim)
-    return w.node("GatherElements", _cropped(w, x[0], x[1], at), x[1], axis=at)
-
-
-def _cropped(w: Writer, x: Wire, index: Wire, axis: int) -> str:
-    """An input as large as the index that picks from it, but for the axis that it picks along."""
-    found = x.name
-    for at, (size, wanted) in enumerate(zip(x.shape, index.shape, strict=True)):
-        if at != axis and size != wanted:
-            found = w.sliced(found, at, 0, wanted)
-    return found
-
-
-def _scattered(reduction: str) -> Rule:
-    """`ScatterElements`, which puts or adds."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        table, index, rows = x
-        source = rows.name
-        for at, (size, wanted) in enumerate(zip(rows.shape, index.shape, strict=True)):
-            if size != wanted:
-                source = w.sliced(source, at, 0, wanted)
-        return w.node("ScatterElements", table, index, source, axis=table.axis(op.dim), reduction=reduction)
-
-    return write
-
-
-def _index_add(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """Rows added at the places of an index, which is spread over them."""
-    table, index, rows = x
-    at = table.axis(op.dim)
-    column = w.node("Reshape", index, w.ints(*[-1 if i == at else 1 for i in range(rows.rank)]))
-    places = w.node("Expand", column, w.sizes(rows.shape))
-    return w.node("ScatterElements", table, places, rows, axis=at, reduction="add")
-
-
-# Order.
-
-
-def _topk(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`TopK`."""
-    at = x[0].axis(op.dim)
-    dtype: Dtype = "int64" if x[0].dtype == "bool" else x[0].dtype
-    how = {"axis": at, "largest": int(op.largest), "sorted": int(op.sorted)}
-    values, places = w.nodes_of("TopK", w.cast(x[0], dtype), w.size(op.k), outputs=2, **how)
-    return [w.cast(values, x[0].dtype, dtype), places]
-
-
-def _sort(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`TopK` of all, its places alone for argsort."""
-    at = x[0].axis(op.dim)
-    dtype: Dtype = "int64" if x[0].dtype == "bool" else x[0].dtype
-    how = {"axis": at, "largest": int(op.descending), "sorted": 1}
-    values, places = w.nodes_of("TopK", w.cast(x[0], dtype), w.size(x[0].shape[at]), outputs=2, **how)
-    return [w.cast(values, x[0].dtype, dtype), places] if len(out) == 2 else places
-
-
-# Shapes.
-
-
-def _permute(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Transpose`."""
-    return w.swapped(x[0], *(x[0].axis(dim) for dim in op.dims))
-
-
-def _transpose(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Transpose` of two axes."""
-    order = list(range(x[0].rank))
-    a, b = x[0].axis(op.dim0), x[0].axis(op.dim1)
-    order[a], order[b] = order[b], order[a]
-    return w.swapped(x[0], *order)
-
-
-def _movedim(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Transpose` that moves one axis."""
-    order = list(range(x[0].rank))
-    order.insert(x[0].axis(op.destination), order.pop(x[0].axis(op.source_dim)))
-    return w.swapped(x[0], *order)
-
-
-def _squeeze(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Squeeze` of the axes that have a size of 1."""
-    dims = op.dim if isinstance(op.dim, tuple) else (op.dim,)
-    gone = [at for at in map(x[0].axis, dims) if x[0].shape[at] == 1]
-    return w.node("Squeeze", x[0], w.ints(*gone)) if gone else x[0].name
-
-
-def _unsqueeze(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Unsqueeze`."""
-    return w.node("Unsqueeze", x[0], w.ints(op.dim % (x[0].rank + 1)))
-
-
-def _expand(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Expand`."""
-    return w.node("Expand", x[0], w.sizes(out[0].shape))
-
-
-def _tile(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Tile`, with axes put before where more are named."""
-    more = len(op.dims) - x[0].rank
-    source = w.node("Unsqueeze", x[0], w.ints(*range(more))) if more > 0 else x[0].name
-    return w.node("Tile", source, w.sizes([*[1] * -more, *op.dims]))
-
-
-def _repeat_interleave(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """Each place several times, by a new axis behind it."""
-    at = x[0].axis(op.dim)
-    shape = (*x[0].shape[: at + 1], op.repeats, *x[0].shape[at + 1 :])
-    wide = w.node("Expand", w.node("Unsqueeze", x[0], w.ints(at + 1)), w.sizes(shape))
-    return w.shaped(wide, out[0].shape, shape)
-
-
-def _roll(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """The end of an axis put before its beginning."""
-    found = x[0].name
-    shifts = op.shifts if isinstance(op.shifts, tuple) else (op.shifts,)
-    dims = op.dims if isinstance(op.dims, tuple) else (op.dims,)
-    for shift, dim in zip(shifts, dims, strict=True):
-        at = x[0].axis(dim)
-        size = x[0].shape[at]
-        if isinstance(shift, Dim) or not isinstance(size, int):
-            raise Unwritable("rolls along an axis whose size only the run knows")
-        if begin := -shift % size:
-            parts = (w.sliced(found, at, begin, None), w.sliced(found, at, 0, begin))
-            found = w.node("Concat", *parts, axis=at)
-    return found
-
-
-def _flip(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`Slice` backwards."""
-    axes = [x[0].axis(dim) for dim in op.dims]
-    ones = [-1] * len(axes)
-    return w.node("Slice", x[0], w.ints(*ones), w.ints(*[BACKWARDS] * len(axes)), w.ints(*axes), w.ints(*ones))
-
 
 # Space.
 
@@ -390,76 +115,6 @@ def _affine_grid(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     if op.align_corners and any(size == 1 for size in op.size[2:]):
         raise Unwritable("aligns the corners of an axis of one place, which ONNX lays elsewhere")
     return w.node("AffineGrid", x[0], w.sizes(op.size), align_corners=int(bool(op.align_corners)))
-
-
-# Reductions.
-
-
-def _axes(op: Any, x: Wire) -> list[int]:
-    """The axes of a reduction from the front; all where none is named."""
-    dims = op.dim if isinstance(op.dim, tuple) else (op.dim,)
-    return [x.axis(dim) for dim in dims] or list(range(x.rank))
-
-
-def _reduction(kind: str) -> Rule:
-    """A reduction over axes, in the dtype of its result."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        dtype: Dtype = "int64" if out[0].dtype == "bool" else out[0].dtype
-        if not x[0].rank:
-            return w.cast(x[0], out[0].dtype)
-        found = w.reduced(kind, w.cast(x[0], dtype), _axes(op, x[0]), op.keepdim)
-        return w.cast(found, out[0].dtype, dtype)
-
-    return write
-
-
-def _variance(w: Writer, op: Any, x: Wires, out: Results) -> str:
-    """The sum of squares around the mean, over the count less the correction."""
-    axes = _axes(op, x[0])
-    centred = w.node("Sub", x[0], w.reduced("ReduceMean", x[0], axes, keep=True))
-    total = w.reduced("ReduceSum", w.node("Mul", centred, centred), axes, op.keepdim)
-    count = product(x[0].shape[at] for at in axes) - op.correction
-    if isinstance(count, int):
-        return w.node("Div", total, w.number(float(count), "float32"))
-    return w.node("Div", total, w.node("Cast", w.scalar(count), to=KINDS["float32"]))
-
-
-def _std(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """The root of the variance."""
-    return w.node("Sqrt", _variance(w, op, x, out))
-
-
-def _vector_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """The p-norm."""
-    return norm(w, x[0], op.ord, _axes(op, x[0]), op.keepdim)
-
-
-def _extreme(kind: str) -> Rule:
-    """The largest or smallest on an axis, and its place."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        at = x[0].axis(op.dim)
-        dtype: Dtype = "int64" if x[0].dtype == "bool" else x[0].dtype
-        source = w.cast(x[0], dtype)
-        values = w.cast(w.reduced(f"Reduce{kind}", source, [at], op.keepdim), x[0].dtype, dtype)
-        return [values, w.node(f"Arg{kind}", source, axis=at, keepdims=int(op.keepdim))]
-
-    return write
-
-
-def _place(kind: str) -> Rule:
-    """`ArgMax` or `ArgMin`."""
-
-    def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-        return w.node(kind, x[0], axis=x[0].axis(op.dim), keepdims=int(op.keepdim))
-
-    return write
-
-
-def _cumsum(w: Writer, op: Any, x: Wires, out: Results) -> Made:
-    """`CumSum`."""
-    return w.node("CumSum", w.cast(x[0], out[0].dtype), w.constant(np.array(x[0].axis(op.dim), np.int64)))
 
 
 # Norms with weights that are values.
@@ -530,7 +185,7 @@ def _convolve(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 def _masked_fill(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """`Where` the mask is true, the number."""
     value = float("-inf") if op.value is None else op.value
-    return _chosen(w, x[1], w.number(value, x[0].dtype), x[0].name, x[0].dtype)
+    return chosen(w, x[1], w.number(value, x[0].dtype), x[0].name, x[0].dtype)
 
 
 def _triangle(upper: bool) -> Rule:
@@ -636,96 +291,96 @@ def _lookup(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 OPERATIONS: Final = Table[Rule]({
     # arithmetic
-    "Add": _logical("Add", "Or"),
-    "Sub": _operator("Sub"),
-    "RSub": _operator("Sub", reverse=True),
-    "Mul": _logical("Mul", "And"),
-    "Div": _operator("Div"),
-    "Power": _power,
-    "Maximum": _operator("Max"),
-    "Minimum": _operator("Min"),
-    "Lerp": _lerp,
+    "Add": logical("Add", "Or"),
+    "Sub": operator("Sub"),
+    "RSub": operator("Sub", reverse=True),
+    "Mul": logical("Mul", "And"),
+    "Div": operator("Div"),
+    "Power": power,
+    "Maximum": operator("Max"),
+    "Minimum": operator("Min"),
+    "Lerp": lerp,
     # elementwise
-    "Neg": _unary("Neg"),
-    "Abs": _unary("Abs"),
-    "Sign": _rounding("Sign", "float32", "int64"),
-    "Square": _square,
-    "Floor": _rounding("Floor"),
-    "Ceil": _rounding("Ceil"),
-    "Round": _rounding("Round"),
-    "Sqrt": _unary("Sqrt"),
-    "RSqrt": _rsqrt,
-    "Reciprocal": _unary("Reciprocal"),
-    "Exp": _unary("Exp"),
-    "Log": _unary("Log"),
-    "Log1p": _log1p,
-    "Sin": _unary("Sin"),
-    "Cos": _unary("Cos"),
-    "Erf": _unary("Erf"),
-    "Clamp": _clamp,
-    "To": _to,
+    "Neg": unary("Neg"),
+    "Abs": unary("Abs"),
+    "Sign": rounding("Sign", "float32", "int64"),
+    "Square": square,
+    "Floor": rounding("Floor"),
+    "Ceil": rounding("Ceil"),
+    "Round": rounding("Round"),
+    "Sqrt": unary("Sqrt"),
+    "RSqrt": rsqrt,
+    "Reciprocal": unary("Reciprocal"),
+    "Exp": unary("Exp"),
+    "Log": unary("Log"),
+    "Log1p": log1p,
+    "Sin": unary("Sin"),
+    "Cos": unary("Cos"),
+    "Erf": unary("Erf"),
+    "Clamp": clamp,
+    "To": converted,
     # comparing
-    "Eq": _compared("Equal"),
-    "Ne": _compared("Equal", negated=True),
-    "Lt": _compared("Less"),
-    "Le": _compared("LessOrEqual"),
-    "Gt": _compared("Greater"),
-    "Ge": _compared("GreaterOrEqual"),
-    "LogicalNot": _unary("Not"),
-    "LogicalAnd": _operator("And"),
-    "LogicalOr": _operator("Or"),
-    "Where": _where,
+    "Eq": compared("Equal"),
+    "Ne": compared("Equal", negated=True),
+    "Lt": compared("Less"),
+    "Le": compared("LessOrEqual"),
+    "Gt": compared("Greater"),
+    "Ge": compared("GreaterOrEqual"),
+    "LogicalNot": unary("Not"),
+    "LogicalAnd": operator("And"),
+    "LogicalOr": operator("Or"),
+    "Where": where,
     # joining, indexing, sorting
-    "Concat": _concat,
-    "Stack": _stack,
-    "Cut": _cut,
-    "Unbind": _unbind,
-    "Select": _select,
-    "Slice": _slice,
-    "Narrow": _narrow,
-    "IndexSelect": _index_select,
-    "Gather": _gather,
-    "Scatter": _scattered("none"),
-    "ScatterAdd": _scattered("add"),
-    "IndexAdd": _index_add,
-    "TopK": _topk,
-    "Sort": _sort,
-    "ArgSort": _sort,
+    "Concat": concat,
+    "Stack": stack,
+    "Cut": cut,
+    "Unbind": unbind,
+    "Select": select,
+    "Slice": slicing,
+    "Narrow": narrow,
+    "IndexSelect": index_select,
+    "Gather": gather,
+    "Scatter": scattered("none"),
+    "ScatterAdd": scattered("add"),
+    "IndexAdd": index_add,
+    "TopK": topk,
+    "Sort": ordered,
+    "ArgSort": ordered,
     # gradients, which nothing in use asks for
     "Detach": same,
     "StraightThrough": _straight_through,
     # reshaping, repeating
     "Reshape": reshaped,
-    "Permute": _permute,
-    "Transpose": _transpose,
-    "MoveDim": _movedim,
-    "Squeeze": _squeeze,
-    "Unsqueeze": _unsqueeze,
-    "Expand": _expand,
-    "Tile": _tile,
-    "RepeatInterleave": _repeat_interleave,
-    "Roll": _roll,
-    "Flip": _flip,
+    "Permute": permute,
+    "Transpose": transpose,
+    "MoveDim": movedim,
+    "Squeeze": squeeze,
+    "Unsqueeze": unsqueeze,
+    "Expand": expand,
+    "Tile": tiled,
+    "RepeatInterleave": repeat_interleave,
+    "Roll": roll,
+    "Flip": flip,
     # spatial
     "Pad": _pad,
     "Interpolate": _interpolate,
     "GridSample": _grid_sample,
     "AffineGrid": _affine_grid,
     # reducing
-    "Mean": _reduction("ReduceMean"),
-    "Sum": _reduction("ReduceSum"),
-    "AMax": _reduction("ReduceMax"),
-    "AMin": _reduction("ReduceMin"),
-    "LogSumExp": _reduction("ReduceLogSumExp"),
-    "Var": _variance,
-    "Std": _std,
-    "VectorNorm": _vector_norm,
-    "Max": _extreme("Max"),
-    "Min": _extreme("Min"),
-    "ArgMax": _place("ArgMax"),
-    "ArgMin": _place("ArgMin"),
-    "Prod": _reduction("ReduceProd"),
-    "CumSum": _cumsum,
+    "Mean": reduction("ReduceMean"),
+    "Sum": reduction("ReduceSum"),
+    "AMax": reduction("ReduceMax"),
+    "AMin": reduction("ReduceMin"),
+    "LogSumExp": reduction("ReduceLogSumExp"),
+    "Var": variance,
+    "Std": std,
+    "VectorNorm": vector_norm,
+    "Max": extreme("Max"),
+    "Min": extreme("Min"),
+    "ArgMax": place("ArgMax"),
+    "ArgMin": place("ArgMin"),
+    "Prod": reduction("ReduceProd"),
+    "CumSum": cumsum,
     # norms, algebra, attention
     "Normalize": _normalize,
     "LayerNormFunction": _layer_norm,

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from netspec.emit.onnx.cells import Cells, filled
 from netspec.emit.onnx.resizing import matrix, nearest
 from netspec.emit.onnx.writer import Unwritable, Wire, Writer
 from netspec.tensors import Tensor
@@ -24,12 +25,26 @@ from netspec.transforms.values import Normalize, Scale
 Rule = Callable[[Writer, Any, Wire], str]
 
 
-def taken(w: Writer, x: Wire, steps: Sequence[Transform], peak: int) -> str:
-    """What the network takes of an input: bytes as floats of 0.0 to 1.0, then each step. Raises Unwritable."""
-    name = x.name
-    if str(x.dtype) == "uint8":
+def taken(
+    w: Writer,
+    x: Wire,
+    steps: Sequence[Transform],
+    peak: int,
+    cells: Cells | None = None,
+    fills: tuple[float | None, ...] = (),
+) -> str:
+    """What the network takes of an input: the numbers of `cells`, or bytes as floats of 0.0 to 1.0, then each step.
+
+    `fills` stand in for empty cells of numbers, by column. Raises Unwritable.
+    """
+    name, tensor = x.name, x.tensor
+    if cells is not None:
+        name, tensor = cells.write(w, x), replace(tensor, dtype="int64")
+    elif str(x.dtype) == "uint8":
         name = w.node("Div", w.node("Cast", x, to=1), w.number(peak, "float32"))
-    tensor = replace(x.tensor, dtype="float32" if str(x.dtype) == "uint8" else x.dtype)
+        tensor = replace(tensor, dtype="float32")
+    elif any(fill is not None for fill in fills):
+        name = filled(w, name, fills, x.rank)
     for step in steps:
         rule = RULES.get(type(step))
         if rule is None:

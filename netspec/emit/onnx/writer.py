@@ -23,6 +23,8 @@ WHOLE: Final = 2**63 - 1
 """The end of a slice that goes to the end of its axis."""
 FLOATS: Final = ("alpha", "beta", "bias", "epsilon", "lambd")
 """Attributes that ONNX takes as floats alone."""
+NAMESPACE: Final = "namespace"
+"""Under which word torch's own exporter says the modules around a node, and viewers look for them."""
 AXES_READ: Final = 18
 """The first opset in which reductions read their axes as they read tensors, and a split has to say its parts."""
 KINDS: Final[Mapping[str, int]] = {"float32": 1, "uint8": 2, "int64": 7, "string": 8, "bool": 9}
@@ -90,6 +92,8 @@ class Writer:
         self.initializers: dict[str, Array] = {}
         self.scope = ""
         """The path of the step that is being written."""
+        self.levels = ""
+        """The levels around it, as viewers that fold them read it: `: Net/body: block/body.conv: Conv2d/`."""
         self._names: dict[str, int] = dict.fromkeys(inputs, 1)
         self._constants: dict[tuple[Any, ...], str] = {}
         self._sizes: dict[Size, str] = {}
@@ -104,6 +108,13 @@ class Writer:
         self.scope = around
 
     @contextmanager
+    def within(self, path: str, kind: str) -> Iterator[None]:
+        """Write for a level or a step, which viewers fold: its path, and what it is."""
+        around, self.levels = self.levels, f"{self.levels}{path}: {kind}/"
+        yield
+        self.levels = around
+
+    @contextmanager
     def inside(self) -> Iterator[list[NodeProto]]:
         """Write nodes that stand in a graph of their own, which may read what stands around it; gives their list."""
         around, self.nodes = self.nodes, []
@@ -114,8 +125,9 @@ class Writer:
     def _around(self) -> Iterator[None]:
         """Write for the whole graph, whose nodes are seen everywhere."""
         inner, self.nodes = self.nodes, self._whole
+        levels, self.levels = self.levels, ""
         yield
-        self.nodes = inner
+        self.nodes, self.levels = inner, levels
 
     def unique(self, name: str) -> str:
         """A name, with a number behind it from the second time on."""
@@ -135,7 +147,10 @@ class Writer:
         while given and not given[-1]:
             given.pop()
         attributes |= {each: float(attributes[each]) for each in FLOATS if each in attributes}
-        self.nodes.append(helper.make_node(kind, given, made, name=name, **attributes))
+        node = helper.make_node(kind, given, made, name=name, **attributes)
+        if self.levels:
+            node.metadata_props.add(key=NAMESPACE, value=f"{self.levels}{kind}")
+        self.nodes.append(node)
         return made
 
     def node(self, kind: str, *inputs: str | Wire, **attributes: Any) -> str:

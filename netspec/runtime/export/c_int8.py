@@ -24,9 +24,9 @@ def write(subject: Subject, of: Emission, file: Path, max_drop: float) -> Writte
     told = ", ".join(f"{name} {value:.4f} before and {after[name]:.4f} after" for name, value in before.items())
     worst = max(before, key=lambda name: before[name] - after[name])
     if before[worst] - after[worst] > max_drop:
-        text = f"int8 costs more than {max_drop:g} of {worst} on the validation data: {told}"
+        text = f"int8 costs more than {max_drop:g} of {worst} on the {subject.real}: {told}"
         raise ExportMismatch(f"{text}. No file is written. Take dtype: float32, or raise max_drop under export.c.")
-    return replace(written, note=f"int8 on the validation data: {told}")
+    return replace(written, note=f"int8 on the {subject.real}: {told}")
 
 
 def as_rounded(subject: Subject) -> Subject:

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from netspec.emit.onnx.cells import Cells
 from netspec.graph.model import Graph
 from netspec.losses.base import Activation
 from netspec.runtime.export.tolerance import Difference, difference
@@ -103,10 +104,21 @@ class Ahead:
     """What a file takes in place of an input of the network, and what is done to it."""
 
     tensor: Tensor
-    """Its shape, batch first, and its dtype, which may be uint8."""
+    """Its shape, batch first, and its dtype, which may be uint8 or string."""
     steps: tuple[Transform, ...] = ()
     peak: int = 255
     """The byte that is 1.0."""
+    cells: Cells | None = None
+    """What stands in place of whole numbers that a table gives."""
+    fills: tuple[float | None, ...] = ()
+    """What stands in for an empty cell of each column of numbers, nan; None leaves it as it is."""
+
+    def given(self, x: Array) -> Array:
+        """What the file takes for samples as the data's source gives them, the numbers of tables among them."""
+        if self.cells is not None:
+            return self.cells.of(x)
+        floats = x.dtype == np.uint8 and self.tensor.dtype == "float32"
+        return x.astype(np.float32) / np.float32(self.peak) if floats else x
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,23 @@ from torch import nn
 from netspec.errors import ExportFailed
 from netspec.exporters.base import Exporter
 from netspec.graph.model import Graph
+from netspec.runtime.export import made_up_weights
 from netspec.runtime.export.example_inputs import Examples
+from netspec.runtime.export.made_up_weights import says_one_thing
 from netspec.runtime.export.manifest import Origin, manifest
 from netspec.runtime.export.places import beside
 from netspec.runtime.export.proof import Case
 from netspec.runtime.export.report import Report, need_agreement
-from netspec.runtime.export.subject import BATCHES, TRACED_BATCH, Inputs, Measure, Probabilities, Subject, tensors
+from netspec.runtime.export.subject import (
+    BATCHES,
+    TRACED_BATCH,
+    VALIDATION,
+    Inputs,
+    Measure,
+    Probabilities,
+    Subject,
+    tensors,
+)
 from netspec.runtime.export.tolerance import Array, difference
 from netspec.runtime.network.remove_parametrizations import copied
 from netspec.tensors import Tensor as Described
@@ -54,17 +65,18 @@ def export_network(
     training: Callable[[], Iterable[Inputs]] = tuple,
     measure: Measure | None = None,
     origin: Origin | None = None,
+    real: str = VALIDATION,
 ) -> Report:
     """Write the network in evaluation mode to the file `path`, and compare both in whatever runs such files.
 
     `inputs` are the network's, as the graph describes them; sizes that only the run decides stay open, by their
     names. `outputs` name what it returns, flattened. `validation` gives batches of real inputs, one tensor for each
-    input, batch first. With `exporter.output` of probabilities the outputs at the places of `probabilities` become what
-    that says, given an example of them. `draws` are the steps that draw random numbers outside training too, which an
-    error may have to name. `graph` is what the network was built from, where it was. Wrapped weights become plain
-    tensors in the file. Not `proven`, the file is compared with nothing, which the report says; its manifest says what
-    its `origin` is. `training` gives batches of the data that it was trained on, and `measure` its metrics, for formats
-    that round.
+    input, batch first, and `real` says which part of the data they are of. With `exporter.output` of probabilities the
+    outputs at the places of `probabilities` become what that says, given an example of them. `draws` are the steps that
+    draw random numbers outside training too, which an error may have to name. `graph` is what the network was built
+    from, where it was. Wrapped weights become plain tensors in the file. Not `proven`, the file is compared with
+    nothing, which the report says; its manifest says what its `origin` is. `training` gives batches of the data that it
+    was trained on, and `measure` its metrics, for formats that round.
 
     The network's training mode and torch's random state are left as they were. The file appears only when it is
     whole and agrees; a file that was there before stays if it does not. Raises ExportFailed, ExportMismatch and
@@ -91,12 +103,15 @@ def export_network(
             examples=examples,
             sizes=sizes,
             validation=validation,
+            real=real,
             graph=graph,
             training=training,
             measure=measure,
         )
         written = exporter.write(subject, draft)
         differences = tuple(exporter.check(subject, draft)) if proven else ()
+        if proven and not exporter.calibrated and says_one_thing(subject):
+            differences += tuple(made_up_weights.differences(exporter, subject))
         if proven:
             same = all(each.agrees for each in differences)
             need_agreement(differences, exporter, "" if same else exporter.worst(subject, draft))

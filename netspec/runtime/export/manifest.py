@@ -7,7 +7,7 @@ one that somebody forged is not: whoever can write the file can write a manifest
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -21,7 +21,7 @@ from netspec.files import sha256, shown
 from netspec.json_text import json_text
 from netspec.optional import installed
 from netspec.runtime.export.emission import Ahead, Array, Run
-from netspec.runtime.export.made_up import Form, drawn, forms
+from netspec.runtime.export.made_up import Between, Form, drawn, forms
 from netspec.runtime.export.model_file import KEY, METADATA, VALUE, Said, read_said
 from netspec.runtime.export.proof import Case
 from netspec.runtime.export.tolerance import Difference, difference
@@ -74,7 +74,7 @@ def manifest(
         "versions": versions,
         "compared": compared or None,
         "tolerance": {"atol": exporter.atol, "rtol": exporter.rtol},
-        "pools": [None if pool is None else [int(value) for value in pool] for pool in pools],
+        "pools": [None if pool is None else pool.tolist() for pool in _pools(pools, raw)],
         "checks": [_check(case, inputs, gives, raw) for case, gives in cases if not case.inputs],
     }
 
@@ -84,14 +84,26 @@ def _check(
 ) -> dict[str, Any]:
     """A case that can be repeated from the manifest alone."""
     taken: list[dict[str, Any]] = [
-        {"shape": shape, "dtype": dtype} for shape, dtype in forms(inputs, case.batch, case.sizes)
+        {"shape": shape, "dtype": dtype} for shape, dtype, _ in forms(inputs, case.batch, case.sizes)
     ]
-    if raw:  # where the file takes floats of what are bytes there, these are made of bytes
-        taken = [
-            {"shape": [case.batch, *shape], "dtype": dtype} | ({"peak": x.peak} if x.tensor.dtype != dtype else {})
-            for (shape, dtype), x in raw
-        ]
+    if raw:
+        taken = [{"shape": [case.batch, *shape], **_drawn_as(dtype, between, x)} for (shape, dtype, between), x in raw]
     return {"what": case.what, "seed": case.seed, "inputs": taken, "outputs": [_spaced(x) for x in gives]}
+
+
+def _drawn_as(dtype: str, between: Between | None, of: Ahead) -> dict[str, Any]:
+    """How an input that begins before the network is drawn: floats of what are bytes in the data are made of bytes."""
+    if of.cells is not None:
+        return {"dtype": of.cells.dtype}
+    more: dict[str, Any] = {"peak": of.peak} if of.tensor.dtype != dtype else {}
+    return {"dtype": dtype} | more | ({"between": list(between)} if between is not None else {})
+
+
+def _pools(pools: Sequence[Array | None], raw: Sequence[tuple[Form, Ahead]]) -> Iterator[Array | None]:
+    """What whole numbers are drawn from, and texts in their place where the file takes such."""
+    for place, pool in enumerate(pools):
+        cells = raw[place][1].cells if raw else None
+        yield pool if pool is None or cells is None else cells.of(pool.T).T
 
 
 def _spaced(output: Array) -> dict[str, Any]:
@@ -152,9 +164,9 @@ class Sealed:
     def _difference(self, run: Run, check: Mapping[str, Any]) -> Difference:
         """One check."""
         atol, rtol = (float(self.manifest["tolerance"][name]) for name in ("atol", "rtol"))
-        pools = [None if pool is None else np.array(pool, np.int64) for pool in self.manifest["pools"]]
-        taken = [([int(size) for size in each["shape"]], str(each["dtype"])) for each in check["inputs"]]
-        if sum(prod(shape) for shape, _ in taken) > MADE or any(size < 0 for shape, _ in taken for size in shape):
+        pools = [None if pool is None else _pool(pool) for pool in self.manifest["pools"]]
+        taken = [_form(**each) for each in check["inputs"]]
+        if sum(prod(shape) for shape, *_ in taken) > MADE or any(size < 0 for shape, *_ in taken for size in shape):
             raise ValueError("a check is too large")
         peaks = [each.get("peak") for each in check["inputs"]]
         given = drawn(taken, pools, int(check["seed"]))
@@ -167,6 +179,21 @@ class Sealed:
         for part in parts[1:]:
             worst = worst.joined(part, samples)
         return replace(worst, samples=samples)
+
+
+def _form(shape: Any, dtype: Any, peak: Any = None, between: Any = None) -> Form:
+    """How an input is drawn. Raises TypeError or ValueError."""
+    low, high = (float(x) for x in between) if between is not None else (0.0, 1.0)
+    return [int(size) for size in shape], str(dtype), None if between is None else (low, high)
+
+
+def _pool(kept: Any) -> Array:
+    """What an input is drawn from: whole numbers or texts, in one row or one for each column. Raises ValueError."""
+    flat = [x for row in kept for x in (row if isinstance(row, list) else [row])]
+    found = np.array(kept, np.object_ if any(isinstance(x, str) for x in flat) else np.int64)
+    if found.ndim not in (1, 2) or not found.size:
+        raise ValueError("a pool is neither a row nor one for each column")
+    return found
 
 
 def _apart(check: Mapping[str, Any], output: Array, known: Mapping[str, Any], atol: float, rtol: float) -> Difference:

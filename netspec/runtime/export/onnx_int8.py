@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.runtime.export.emission import Array
+from netspec.views.onnx import around
 
 LAYERS: Final = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 """Operators that are quantised for their weights' sake: what surrounds them goes along."""
@@ -51,13 +52,16 @@ def simplified(source: Path, target: Path) -> None:
 def quantised(source: Path, target: Path, batches: Sequence[Sequence[Array]], only: Sequence[str] = ()) -> None:
     """Write a model that computes in int8, with a scale for each channel of a weight; or `only` these nodes of it.
 
+    What is done to samples before the network, and to answers behind it, stays in floats.
+
     Weights take 7 of the 8 bits. Processors that have AVX2 and no VNNI add two products of bytes in 16 bits, which 8
     would overflow: the file would then be another there than where it was measured.
     """
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-    names = [x.name for x in onnx.load(source, load_external_data=False).graph.input]
+    model = onnx.load(source, load_external_data=False)
+    names = [x.name for x in model.graph.input]
     reader = type("Reader", (_Reader, CalibrationDataReader), {})(names, batches)
     quantize_static(
         source,
@@ -69,6 +73,7 @@ def quantised(source: Path, target: Path, batches: Sequence[Sequence[Array]], on
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
         nodes_to_quantize=list(only) or None,
+        nodes_to_exclude=around(model),
         extra_options={"QuantizeBias": True},
     )
 
@@ -77,9 +82,11 @@ def layers(model: Path) -> list[str]:
     """The nodes of a model that have weights to quantise, by name."""
     import onnx
 
-    graph = onnx.load(model, load_external_data=False).graph
+    loaded = onnx.load(model, load_external_data=False)
+    graph, others = loaded.graph, around(loaded)
     owned = {tensor.name for tensor in graph.initializer}
-    return [node.name for node in graph.node if node.op_type in LAYERS and any(x in owned for x in node.input)]
+    own = [node for node in graph.node if node.op_type in LAYERS and node.name not in others]
+    return [node.name for node in own if any(x in owned for x in node.input)]
 
 
 def away(found: Sequence[Array], known: Sequence[Array]) -> float:

@@ -5,13 +5,11 @@ Training leaves one beside the best weights. It says by checksums for which weig
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
-
-import numpy as np
 
 from netspec.errors import DataError, ExportMismatch
 from netspec.files import kind, shown
@@ -27,7 +25,7 @@ from netspec.tensors import Tensor, show
 from netspec.views.meaning import meaning
 from netspec.weights.header import read_header
 
-FORMAT: Final = "1"
+FORMAT: Final = "2"
 ABOUT: Final = "netspec.proof"
 """Under this name the metadata of the file say what its tensors are."""
 MAX_BYTES: Final = 4 * 2**20
@@ -77,12 +75,13 @@ class Proof:
     data: str = ""
     """The fingerprint of the data that it was trained on."""
     raw: tuple[Form, ...] = ()
-    """What samples are before any transform: the shape of one, and its dtype, for each input; none where unknown."""
+    """What samples are before any transform: the shape of one, and its numbers, for each input; none where unknown."""
 
     def inputs(self, case: Case, graph: Graph) -> tuple[Array, ...]:
         """What a case is computed from."""
         if case.raw:
-            return drawn([([case.batch, *shape], dtype) for shape, dtype in self.raw], self.pools, case.seed)
+            forms = [([case.batch, *shape], dtype, between) for shape, dtype, between in self.raw]
+            return drawn(forms, self.pools, case.seed)
         return case.inputs or made_up(graph.inputs, self.pools, case.batch, case.sizes, case.seed)
 
     def cases_for(self, of: Emission) -> list[Case]:
@@ -92,7 +91,7 @@ class Proof:
     def differences(self, run: Run, of: Emission, atol: float, rtol: float) -> Iterator[Difference]:
         """What a file gives against what the network gave. Raises ExportMismatch where a shape is another."""
         for case in self.cases_for(of):
-            found = run([_as_taken(x, *pair) for x, pair in zip(self.inputs(case, of.graph), _ahead(of), strict=True)])
+            found = run(as_taken(self.inputs(case, of.graph), of))
             parts = [
                 of.ends.get(i, PLAIN).apart(case.what, _shaped(a, b, of.ends.get(i, PLAIN), case.what), b, atol, rtol)
                 for i, (a, b) in enumerate(zip(found, case.outputs, strict=True))
@@ -106,15 +105,10 @@ class Proof:
 PLAIN: Final = End()
 
 
-def _ahead(of: Emission) -> Iterator[tuple[str, int]]:
-    """The dtype that the file takes for each input, and the byte that is 1.0."""
-    for name, x in of.graph.inputs.items():
-        yield (str(of.ahead[name].tensor.dtype), of.ahead[name].peak) if name in of.ahead else (x.dtype, 1)
-
-
-def _as_taken(x: Array, dtype: str, peak: int) -> Array:
-    """An input as the file takes it: bytes as floats, where it takes floats."""
-    return x.astype(np.float32) / np.float32(peak) if x.dtype == np.uint8 and dtype == "float32" else x
+def as_taken(inputs: Sequence[Array], of: Emission) -> list[Array]:
+    """Samples as a file takes them: what the network takes, or where the file begins before that, what the data has."""
+    pairs = zip(of.graph.inputs, inputs, strict=True)
+    return [of.ahead[name].given(x) if name in of.ahead else x for name, x in pairs]
 
 
 def _shaped(found: Array, scores: Array, end: End, what: str) -> Array:
@@ -156,10 +150,16 @@ def read_proof(path: Path) -> Proof | None:
     try:
         cases = tuple(_case(i, said, arrays) for i, said in enumerate(plain(about[ABOUT].encode())))
         pools = tuple(arrays.get(f"pool.{i}") for i in range(int(about["inputs"])))
-        raw = tuple((tuple(int(size) for size in shape), str(dtype)) for shape, dtype in plain(about["raw"].encode()))
+        raw = tuple(_form(*form) for form in plain(about["raw"].encode()))
         return Proof(cases, pools, about["torch"], about["network"], about["weights"], about["data"], raw)
     except (LookupError, TypeError, ValueError, AttributeError):
         raise DataError(f"{shown(path)} is not what training left there. Delete it, and torch is asked.") from None
+
+
+def _form(shape: Sequence[int], dtype: str, between: Sequence[float] | None) -> Form:
+    """What samples are, as it is kept. Raises TypeError or ValueError for what is none."""
+    low, high = (float(x) for x in between) if between is not None else (0.0, 1.0)
+    return tuple(int(size) for size in shape), str(dtype), None if between is None else (low, high)
 
 
 def _case(place: int, said: Mapping[str, Any], arrays: Mapping[str, Array]) -> Case:

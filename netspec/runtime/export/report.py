@@ -60,11 +60,6 @@ class Report:
         """The largest difference relative to the largest value of its output."""
         return max((d.relative for d in self.differences), default=0.0)
 
-    @property
-    def trivial(self) -> bool:
-        """Whether the network gave nothing but zeros, so that the comparison says little: a head not yet trained."""
-        return max((d.scale for d in self.differences), default=0.0) == 0
-
 
 HEAD: Final = ("compared on", "samples", "absolute", "relative", "largest value", "")
 

@@ -24,6 +24,9 @@ TRACED_BATCH: Final = 3
 """The batch that the network is traced with: of several samples, because a batch of one would be taken for fixed."""
 BATCHES: Final = (1, 2, 5)
 """The batch sizes that a file is compared at."""
+VALIDATION: Final = "validation data"
+TRAINING: Final = "training data"
+"""What samples of the data are called, by their part."""
 
 Inputs = tuple[torch.Tensor, ...]
 """One tensor for each input of the network, on the CPU, batch first."""
@@ -81,12 +84,14 @@ class Subject:
     """Choices of the sizes that only the run decides."""
     validation: Iterable[Inputs] = ()
     """Samples of the data itself, batch first; none where there is no data."""
+    real: str = VALIDATION
+    """Which part of the data these are of, in words."""
     graph: Graph | None = None
     """What the network was built from; None for one that was written by hand."""
     training: Callable[[], Iterable[Inputs]] = tuple
     """Some batches of the data that it was trained on; none where there is no data."""
     measure: Measure | None = None
-    """What measures such a network on the validation data, by metrics of which more is better; None where none do."""
+    """What measures such a network on that part of the data, by metrics of which more is better; None where none do."""
 
     @property
     def example(self) -> Inputs:
@@ -112,7 +117,7 @@ class Subject:
         """The difference over all batches of real data, if there are any."""
         total: Difference | None = None
         for inputs in self.validation:
-            part = self._apart(run, "validation data", tuple(x.cpu() for x in inputs))
+            part = self._apart(run, self.real, tuple(x.cpu() for x in inputs))
             total = total.joined(part, total.samples + part.samples) if total else part
         if total:
             yield total

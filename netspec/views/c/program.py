@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.emit.c.activations import sigmoid
-from netspec.emit.c.code import TYPES, Code, array, comment, identifier
+from netspec.emit.c.code import TYPES, Code, array, comment, identifier, literal
 from netspec.emit.c.elements import elementwise
 from netspec.emit.c.rows import softmax
 from netspec.emit.c.writer import NUMPY, Array, Call, Names, Unwritable, Wire
@@ -210,7 +210,7 @@ class _Printer:
             + [f"{TYPES[x.dtype]} *{arguments[name]}" for name, x in gives.items()]
         )
         run = self._run(declared)
-        header = self._header(declared, takes, gives)
+        header = self._header(declared, takes, gives, _classes(said["metadata"]))
         memory = [f"static {TYPES[d]} {_memory(d)}[{n}];" for d, n in self.arena.sizes.items()]
         memory += [FAR] * bool(memory)
         memory += [f"static {TYPES[d]} *volatile {_memory(d)}_begin = {_memory(d)};" for d in self.arena.sizes]
@@ -309,7 +309,9 @@ class _Printer:
             lines.append(f"    {f'if ({text}) return 1;' if call.fails else f'{text};'} /* {told} */")
         return [*lines, "    return 0;", "}"]
 
-    def _header(self, declared: str, takes: Mapping[str, Tensor], gives: Mapping[str, Tensor]) -> str:
+    def _header(
+        self, declared: str, takes: Mapping[str, Tensor], gives: Mapping[str, Tensor], classes: Sequence[str]
+    ) -> str:
         """The header."""
         guard = f"NETSPEC_{self.prefix.upper()}_H"
         told = [f" *   {comment(name)}: {_shown(x)}, {_KINDS[x.dtype]}" for name, x in takes.items()]
@@ -349,6 +351,7 @@ class _Printer:
             *sizes,
             f"#define {self.prefix}_MEMORY_BYTES {self.arena.bytes}",
             f"#define {self.prefix}_WEIGHT_BYTES {self.weights}",
+            *self._named(classes),
             "",
             f"/* {result} Inputs and outputs must not overlap. */",
             f"int {self.function}({declared});",
@@ -360,6 +363,14 @@ class _Printer:
             "#endif",
             "",
         ])  # fmt: skip
+
+    def _named(self, classes: Sequence[str]) -> list[str]:
+        """The names of the classes, in their order, to begin an array with; nothing where there are none."""
+        if not classes:
+            return []
+        first = f"#define {self.prefix}_CLASSES {len(classes)} /* static const char *const names[] = "
+        rows = [f"    {literal(name)}, \\" for name in classes]
+        return [f"{first}{self.prefix}_CLASS_NAMES; */", f"#define {self.prefix}_CLASS_NAMES {{ \\", *rows, "}"]
 
 
 _KINDS: Final = {"float32": "float", "int64": "int32_t", "bool": "uint8_t, 0 or 1"}
@@ -389,6 +400,12 @@ def _sample(wire: Wire) -> str:
 def _count(x: Tensor) -> int:
     """How many numbers there are."""
     return int(np.prod(ints(x)))
+
+
+def _classes(metadata: Mapping[str, str]) -> Sequence[str]:
+    """What the classes are called that the network tells apart, where the file says it."""
+    found = json.loads(metadata.get("netspec.classes", "[]"))
+    return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else ()
 
 
 def _spelled(said: Mapping[str, Any]) -> list[str]:

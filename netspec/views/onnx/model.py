@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from netspec.dims import Dim, names
+from netspec.emit.onnx.cells import ML
 from netspec.emit.onnx.layers import LAYERS
 from netspec.emit.onnx.operations import OPERATIONS
 from netspec.emit.onnx.writer import KINDS, Array, Unwritable, Wire, Writer
@@ -21,8 +22,14 @@ if TYPE_CHECKING:
     from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 PRODUCER: Final = "netspec"
+AHEAD: Final = "(preprocess)"
+"""The scope of the nodes that make an input of what the file takes"""
 BATCH_NAME: Final = "batch"
 """What the dimension B is called in a file."""
+BEHIND: Final = "(output)"
+"""The scope of the nodes that are put behind outputs."""
+OTHERS: Final = {ML: 2}
+"""Versions of further domains of operators."""
 Behind = tuple[str, Sequence[Array | None], Mapping[str, Any]]
 """An operator that is put behind an output: its name, its operands, of which None is the output, its attributes."""
 Ahead = tuple[Tensor, Callable[[Writer, Wire], str]]
@@ -56,7 +63,7 @@ def emit(
     network = _Network(writer)
     network.held = {value: name for name, value in graph.root.inputs.items()}
     for name, (tensor, taken) in ahead.items():
-        with writer.at("preprocess"):
+        with writer.at(AHEAD):
             network.held[graph.root.inputs[name]] = taken(writer, Wire(name, tensor))
     network.level(graph.root, "")
     given = [value.actual for value in graph.results.values() if not graph.only_in_training(value)]
@@ -66,7 +73,8 @@ def emit(
     for place, more in behind.items():
         for kind, operands, attributes in more:
             read = [wires[place].name if each is None else writer.constant(each) for each in operands]
-            wires[place] = Wire(writer.node(kind, *read, **attributes), wires[place].tensor)
+            with writer.at(BEHIND):
+                wires[place] = Wire(writer.node(kind, *read, **attributes), wires[place].tensor)
     wires = [Wire(wire.name, gives.get(place, wire.tensor)) for place, wire in enumerate(wires)]
     return network.finished(graph.name, inputs, wires, outputs, metadata, apart)
 
@@ -87,6 +95,12 @@ class _Network(Walk[str]):
         value = value.actual
         assert value.tensor is not None
         return Wire(self.held[value], value.tensor)
+
+    def level(self, level: Level, path: str) -> None:
+        """Write a level, by the name of its block, where it is one."""
+        named = level.name if level.kind == "root" else level.header.name if level.header else level.kind
+        with self.writer.within(path.removesuffix("."), named):
+            super().level(level, path)
 
     def scan(self, step: Step, body: Level, scan: Scan, path: str) -> None:
         """Write a level that runs once for each place of an axis: a Scan, its steps in a graph of their own."""
@@ -155,7 +169,7 @@ class _Network(Walk[str]):
         assert step.op is not None
         results = [value for value in flat(step.results) if value is not None and value.tensor is not None]
         table = LAYERS if isinstance(step.op, Layer) else OPERATIONS
-        with self.writer.at(path):
+        with self.writer.at(path), self.writer.within(path, type(step.op).__name__):
             try:
                 rule = table.of(type(step.op))
             except StopIteration:
@@ -201,7 +215,8 @@ class _Network(Walk[str]):
             tensors,
             value_info=between,
         )
-        imports = [helper.make_opsetid("", w.opset)]
+        others = {node.domain for node in w.nodes} - {""}
+        imports = [helper.make_opsetid("", w.opset), *(helper.make_opsetid(name, OTHERS[name]) for name in others)]
         model = helper.make_model(
             body,
             producer_name=PRODUCER,
@@ -270,6 +285,16 @@ def _tensor(name: str, array: Array, whole: bool) -> TensorProto:
 def _encoded(texts: Array) -> list[bytes]:
     """Texts as ONNX has them."""
     return [str(text).encode() for text in texts.reshape(-1)]
+
+
+def scope(node: NodeProto) -> str:
+    """The path of the step that a node is of, or AHEAD or BEHIND, whose names no step has."""
+    return str(node.name).rpartition("/")[0]
+
+
+def around(model: ModelProto) -> list[str]:
+    """The names of the nodes before the network and behind it, which compute in the numbers of samples and answers."""
+    return [node.name for node in model.graph.node if scope(node) in (AHEAD, BEHIND)]
 
 
 def dimension_name(name: str) -> str:
