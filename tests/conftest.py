@@ -49,6 +49,7 @@ LATER: Final = (
     "test_killed_stopped_and_joined",
     "test_a_long_text_in_many_cells_is_held_once",
     "test_few_networks_are_tried_to_print_one_and_all",
+    "test_no_argument_lies_in_any_spec_that_is_drawn",
     "test_ready_specs_are_printed_as_the_formatter_leaves_them",
     "test_what_cannot_be_compiled_is_said_before_the_first_update",
     "test_a_compiled_network",
