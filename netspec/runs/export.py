@@ -25,8 +25,9 @@ from netspec.runs.language_model import language_model
 from netspec.runs.onnx_model import CACHE
 from netspec.runs.proving import proof_now
 from netspec.runs.validation import batches, validation
-from netspec.runtime.data.scale import InOwnUnits, Scale
+from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.data.split import Data
+from netspec.runtime.data.units import Scale
 from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.export import FIRST, export_network
 from netspec.runtime.export.manifest import Origin
@@ -76,7 +77,9 @@ def export(
     if exporter.whole:
         return _whole(spec, module, path, data, proven=proven, weights=weights)
     losses = answered(training, spec.graph, learnt) if training is not None else {}
-    scales = {name: scale for name, (_, known) in losses.items() if (scale := Scale.of(known)) is not None}
+    scales = {
+        name: scale for name, (_, known) in losses.items() if (scale := Scale.of(known, torch.tensor)) is not None
+    }
     report = export_network(
         InOwnUnits(module, scales, list(spec.graph.outputs)) if scales else module,
         spec.graph.inputs,

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from netspec.datasets.files import show
-from netspec.datasets.fit import unfit
-from netspec.dims import BATCH
+from netspec.datasets.fit import described, unfit
 from netspec.errors import DataError, UsageError
 from netspec.exporters.base import NeedsTorch
 from netspec.files import shown
@@ -24,7 +23,7 @@ from netspec.runs.prediction import Prediction, told
 from netspec.runtime.data.in_use import chain_for
 from netspec.runtime.export.emission import End
 from netspec.sections.objective import Term
-from netspec.tensors import Dtype, Tensor
+from netspec.tensors import Tensor
 from netspec.transforms.route import Placed
 
 if TYPE_CHECKING:
@@ -182,9 +181,3 @@ def does_steps(model: OnnxModel) -> bool:
         return bool(ahead_of(model.spec, model.exporter, {"transform": [], **model.learnt})[0])
     except NeedsTorch:
         raise DataError(f"{shown(model.path)} does not say what the data is that it takes") from None
-
-
-def described(x: Array) -> Tensor:
-    """Samples as the graph describes them: bytes are the floats that they become, and any number of them is B."""
-    kind: Dtype = "bool" if x.dtype == np.bool_ else "int64" if x.dtype == np.int64 else "float32"
-    return Tensor((BATCH, *x.shape[1:]), kind)
