@@ -19,6 +19,7 @@ from netspec.runtime.store.records import records_in
 from netspec.runtime.train.history import Record, Watch
 from netspec.runtime.train.progress import Plan, Progress
 from netspec.spec import Spec
+from netspec.views.in_a_line import in_a_line
 from netspec.views.report import page
 from netspec.views.report.page import MAX_PICTURE, Told
 from netspec.views.report.verdict import Course
@@ -132,7 +133,7 @@ def told(folder: Path, spec: Spec, best: Watch | None = None, *, ended: bool = T
         course=course,
         spec=(folder / "spec.yaml").read_text("utf-8") if kind(folder / "spec.yaml") else spec.text,
         again=in_shell("netspec", "train", file, *words),
-        about=described(spec),
+        about=f"{in_a_line(spec.graph)}.",
         picture=_picture(spec),
         environment=read_note(environment, lambda note: "" if isinstance(note, dict) else "expected a mapping")
         if kind(environment)
@@ -169,15 +170,6 @@ def write_report(runs: Sequence[Path], path: Path) -> None:
         files = " or ".join(shown(run / FINDINGS) for run in runs)
         raise DataError(f"{files} is not as a run leaves it: {type(error).__name__}, {error}") from None
     write_text(path, text)
-
-
-def described(spec: Spec) -> str:
-    """The network in a sentence."""
-    from netspec.tensors import show
-
-    graph = spec.graph
-    given, made = (", ".join(show(t.shape) for t in held.values()) for held in (graph.inputs, graph.outputs))
-    return f"{graph.parameter_count:,} parameters, {given} to {made}."
 
 
 def _picture(spec: Spec) -> str:

@@ -17,7 +17,7 @@ from netspec.runs.bench import bench
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.predict_file import predicted
 from netspec.runs.prediction import Prediction, joined
-from tests.export.test_using import GIVEN, RUNS, write_data
+from tests.export.test_using import GIVEN, RUNS, measured_alike, write_data
 from tests.train.test_handed import ended, trained
 
 MORE = {
@@ -110,15 +110,7 @@ def test_a_file_says_what_its_run_says(runs: dict[str, Path], name: str, kind: s
 def test_a_file_is_as_good_as_its_run(
     runs: dict[str, Path], name: str, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(runs[name].parent)
-    said = []
-    for what in (runs[name], f"{kind}.onnx"):
-        assert ended("eval", what, "--json", "--part", "train") == 0
-        said.append(json.loads(capsys.readouterr().out))
-    assert said[1].keys() == said[0].keys()
-    close = LOOSE.get(kind, 1e-3)
-    for measure, value in said[0].items():
-        assert said[1][measure] == (pytest.approx(value, rel=close, abs=close) if type(value) is float else value)
+    measured_alike(runs[name], f"{kind}.onnx", LOOSE.get(kind, 1e-3), monkeypatch, capsys)
 
 
 def test_classes_are_written_and_shown(runs: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:

@@ -77,7 +77,7 @@ def multi_margin(loss: Any, scores: Array, target: Array) -> Array:
 
 def multilabel_margin(loss: Any, scores: Array, target: Array) -> Array:
     """How far other classes come within 1 of those of the target, which -1 ends."""
-    counted = np.cumprod(target != -1, 1).astype(bool)
+    counted = np.cumprod(target.plain != -1, 1).astype(bool)
     own = np.zeros(scores.shape, bool)
     rows, places = np.nonzero(counted)
     own[rows, target.plain[rows, places]] = True
