@@ -464,6 +464,10 @@ def test_what_is_proposed_trains(case: str, tmp_path: Path, capsys: pytest.Captu
     for text in seen:
         assert text in told
     spec = netspec.load(tmp_path / "first.yaml", ["train.epochs=1", "train.device=cpu"])
+    train = spec.experiment.train
+    assert train is not None
+    assert train.early_stop is not None
+    assert train.early_stop.monitor == train.best  # it says that the weights of the best epoch are kept
     assert spec.train(tmp_path / "run").history
     assert netspec.Run.read(tmp_path / "run").evaluate("val")
 

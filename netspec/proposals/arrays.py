@@ -122,8 +122,8 @@ def _goal(target: Column, wanted: int) -> tuple[Goal, str, int]:
         return labels_of(columns), learnt, 0
     if target.ndim in (3, 4) and target.dtype.kind in "bi" and (count := _points(target)):
         if count == 2:
-            return Goal("conv 1 k1", "bce_logits", "accuracy", "val.loss"), "yes or no for each point", 0
-        return Goal(f"conv {count} k1", "cross_entropy", "accuracy", "val.loss"), f"{count} classes for each point", 0
+            return Goal("conv 1 k1", "bce_logits", "accuracy"), "yes or no for each point", 0
+        return Goal(f"conv {count} k1", "cross_entropy", "accuracy"), f"{count} classes for each point", 0
     if target.ndim > 2 or target.dtype.kind != "f":
         raise UsageError(
             f"the target is {_form(target)} a sample, for which there is no proposal: classes or numbers are"

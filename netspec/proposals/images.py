@@ -108,7 +108,7 @@ def _with_masks(files: Files, path: str, images: str, masks: str) -> Proposal:
         raise UsageError(f"the masks in {masks} hold {len(shown)} values, too many for classes")
     plain = shown[-1] < 2 * len(shown)
     count = shown[-1] + 1 if plain else len(shown)
-    goal = Goal(f"conv {count} k1", "cross_entropy", "accuracy", "val.loss")
+    goal = Goal(f"conv {count} k1", "cross_entropy", "accuracy")
     span = f"of {height} x {width}" if len(sizes) == 1 else "of different sizes"
     seen = [
         f"  {len(paths):,} images with a mask each, {span}",

@@ -32,8 +32,11 @@ class Goal:
     """A row, such as fc 10."""
     loss: str
     metrics: str
-    monitor: str
-    """The value that says which weights are best."""
+
+    @property
+    def monitor(self) -> str:
+        """The value that says which weights are best: that of the first metric."""
+        return f"val.{self.metrics.partition(',')[0]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +116,12 @@ def counts(labels: Sequence[str]) -> str:
 
 def classes(count: int) -> Goal:
     """Telling so many classes apart."""
-    return Goal(f"fc {count}", "cross_entropy", "accuracy, f1" if count <= MANY else "accuracy, topk 5", "val.loss")
+    return Goal(f"fc {count}", "cross_entropy", "accuracy, f1" if count <= MANY else "accuracy, topk 5")
 
 
 def labels_of(count: int) -> Goal:
     """Saying yes or no to so many labels."""
-    return Goal(f"fc {count}", "bce_logits", "accuracy, f1", "val.loss")
+    return Goal(f"fc {count}", "bce_logits", "accuracy, f1")
 
 
 def numbers(columns: int, mean: float, spread: float, flat: bool = False) -> Goal:
@@ -127,4 +130,4 @@ def numbers(columns: int, mean: float, spread: float, flat: bool = False) -> Goa
     `flat` where a target has no axis besides the batch.
     """
     scaled = f", mul {spread:.6g}, add {mean:.6g}" if spread else ""
-    return Goal(f"fc {columns}{scaled}{', squeeze 1' * flat}", "mse", "mae, r2", "val.loss")
+    return Goal(f"fc {columns}{scaled}{', squeeze 1' * flat}", "mse", "mae, r2")
