@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import errno
 import gzip
-import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from netspec.errors import DataError, MissingData
 from netspec.paths import real
@@ -91,7 +90,7 @@ class Files:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[io.BufferedIOBase]:
+def unpacked(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, unpacked if its content is gzip. Faults of the file become DataError."""
     try:
         with path.open("rb") as raw:

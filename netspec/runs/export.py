@@ -105,7 +105,7 @@ def export(
     return replace(report, note="; ".join(filter(None, (report.note, gone))))
 
 
-def export_spec(
+def export_with_torch(
     spec: Spec, module: nn.Module | None, path: Path, allow_outside: bool = False, *, proven: bool = True
 ) -> Report:
     """The same of a spec, with the weights of a module or those that the spec begins with.

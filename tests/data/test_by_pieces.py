@@ -59,9 +59,8 @@ def test_pieces_are_the_whole(form: str, head: int, tmp_path: Path, monkeypatch:
     assert [len(each) for each in pieces] == [2, 2, 1]
     for name, column in whole.columns.items():
         assert [text for each in pieces for text in each.texts(name)] == list(column.texts())
-    assert [row for each in pieces for row in range(len(each)) for row in [each.origin.at(row)]] == [
-        whole.origin.at(row) for row in range(len(whole))
-    ]
+    places = [each.origin.at(row) for each in pieces for row in range(len(each))]
+    assert places == [whole.origin.at(row) for row in range(len(whole))]
     assert {each.notes for each in pieces} == {whole.notes}
 
 

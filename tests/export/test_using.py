@@ -132,8 +132,8 @@ for words in (["predict", "logits.onnx", "-", "--json"], ["eval", "logits.onnx",
         assert not end.code, end.code
     print(end="\\0")
 """
-    known = {"capture_output": True, "text": True, "check": True, "cwd": folder}
-    done = subprocess.run([sys.executable, "-c", code], input=ROWS, **known)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=ROWS, capture_output=True, text=True, check=True, cwd=folder)
     said, measured = map(json.loads, done.stdout.split("\0")[:2])
     assert [each["id"] for each in said] == [f"r{i}" for i in range(60)]
     wanted = records(Run.read(runs["table"]).predict(folder / "rows.csv"))

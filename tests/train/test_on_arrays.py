@@ -133,7 +133,7 @@ def test_metrics(kind: str) -> None:
 def test_weights_and_scales_that_were_learnt() -> None:
     """As the data decides them: class weights by name, and a target that was scaled."""
     loss = read_entry({"cross_entropy": {"weight": "balanced"}}, (), LOSSES)[0]
-    learnt = {"weights": {"weight": {"of": "balanced", "values": [1.0, 2.0, 0.5, 3.0]}}}
+    learnt: dict[str, Any] = {"weights": {"weight": {"of": "balanced", "values": [1.0, 2.0, 0.5, 3.0]}}}
     pairs = [(Objective(loss, learnt=learnt), ArrayObjective(alone(loss), learnt, ()), SCORES, CLASSES)]
     loss, learnt = read_entry("mse", (), LOSSES)[0], {"scale": {"mean": [1.0, 2, 3, 4], "deviation": [1.0, 2, 3, 4]}}
     pairs.append((Objective(loss, learnt=learnt), ArrayObjective(alone(loss), learnt, ()), SCORES, SCORES + 1))

@@ -12,7 +12,8 @@ from netspec.losses.base import Loss
 from netspec.runtime.arrays.sequences import alignments
 from netspec.runtime.arrays.tensor import ArrayTensor
 
-Array = ArrayTensor
+Array = Any
+"""An ArrayTensor."""
 LEAST_LOG: Final = -100.0
 """What torch's binary cross entropy takes for the logarithm of 0."""
 SHORT: Final = 1e-12

@@ -27,7 +27,8 @@ class ArrayTensor(np.ndarray[Any, Any]):
     @property
     def plain(self) -> np.ndarray[Any, Any]:
         """The same as an array of numpy."""
-        return self.view(np.ndarray)
+        found: np.ndarray[Any, Any] = self.view(np.ndarray)
+        return found
 
     def dim(self) -> int:
         """The number of axes."""
@@ -39,21 +40,21 @@ class ArrayTensor(np.ndarray[Any, Any]):
 
     def is_floating_point(self) -> bool:
         """Whether it holds floats."""
-        return self.dtype.kind == "f"
+        return bool(self.dtype.kind == "f")
 
     def detach(self) -> Self:
         """The same: nothing here has gradients."""
         return self
 
-    def double(self) -> Self:
+    def double(self) -> Any:
         """The values in float64."""
         return self.astype(np.float64)
 
-    def float(self) -> Self:
+    def float(self) -> Any:
         """The values in float32."""
         return self.astype(np.float32)
 
-    def long(self) -> Self:
+    def long(self) -> Any:
         """The values as whole numbers of 64 bits."""
         return self.astype(np.int64)
 
@@ -91,11 +92,11 @@ class ArrayTensor(np.ndarray[Any, Any]):
         """The values with 0 in place of nan."""
         return np.nan_to_num(self.plain).view(type(self))
 
-    def movedim(self, source: int, destination: int) -> Self:
+    def movedim(self, source: int, destination: int) -> Any:
         """The same with an axis elsewhere."""
         return np.moveaxis(self, source, destination).view(type(self))
 
-    def unsqueeze(self, dim: int) -> Self:
+    def unsqueeze(self, dim: int) -> Any:
         """The same with one more axis, of size 1."""
         return np.expand_dims(self, dim).view(type(self))
 

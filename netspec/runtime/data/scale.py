@@ -72,7 +72,8 @@ class InOwnUnits(nn.Module):
         """The output at a place in its own units."""
         if place not in self.places:
             return x
-        return self.scale(place).put_back(x)
+        found: torch.Tensor = self.scale(place).put_back(x)
+        return found
 
     def scale(self, place: int) -> Scale:
         """The scale of the output at a place, which has one."""

@@ -19,8 +19,11 @@ from netspec.tensors import Misfit
 from netspec.text.report import SpecError
 
 if TYPE_CHECKING:
+    from netspec.runtime.arrays.data import ArrayPart
     from netspec.runtime.data.mixing import Target
-    from netspec.runtime.data.split import Split
+    from netspec.runtime.data.split import Split as TensorPart
+
+    Split = TensorPart | ArrayPart
 
 Held = Callable[[list[float]], Array]
 """Makes numbers what the outputs of a network are."""

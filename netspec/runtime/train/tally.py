@@ -16,6 +16,7 @@ from netspec.tensors import Misfit
 from netspec.text.report import SpecError
 
 if TYPE_CHECKING:
+    from netspec.runtime.arrays.data import ArrayPart
     from netspec.runtime.data.mixing import Target
     from netspec.runtime.data.split import Split
     from netspec.runtime.device.process_group import World
@@ -107,7 +108,7 @@ def _on_cpu(value: Any) -> Any:
     return value.cpu() if hasattr(value, "cpu") else value
 
 
-def batch_size(split: Split, batch: int) -> int:
+def batch_size(split: Split | ArrayPart, batch: int) -> int:
     """Samples in a batch of evaluation: many where they are small, the training batch where they are large."""
     bytes_each = max(1, sum(4 * prod(x.shape[1:]) for x in split.inputs))
     return max(batch, min(1024, BATCH_BYTES // bytes_each))

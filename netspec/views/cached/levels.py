@@ -94,7 +94,7 @@ def _routed(w: Writing, step: Step, level: Level, path: str) -> None:
 def _ending(w: Writing, name: str, body: Mapping[str, Any], end: Value) -> dict[str, Any]:
     """The rows of a body whose value is that of its last row."""
     ref = w.refs[w.origin(end)]
-    return {**body} if ref == next(reversed(body)) else {**body, w.free(f"{name}_end"): {"Identity": {"inputs": [ref]}}}
+    return {**body} if ref == [*body][-1] else {**body, w.free(f"{name}_end"): {"Identity": {"inputs": [ref]}}}
 
 
 def _present(level: Level) -> list[Step]:

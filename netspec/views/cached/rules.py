@@ -294,15 +294,14 @@ def _layer(
 ) -> str:
     """One layer of them, of which each module is a row; gives the name of its end."""
     assert x.tensor is not None
-    sizes = list(_shape(x))
-    sizes[axis] = named(w.past)
+    past = x.tensor.with_shape(*(named(w.past) if place == axis else size for place, size in enumerate(_shape(x))))
     bias: dict[str, Any] = {} if op.bias else {"bias": False}
 
     def module(name: str, word: str, taken: list[str], **fields: Any) -> str:
         return _row(w, f"{path}{name}", word, taken, fields, rows, f"{head}{name}")
 
     def attended(value: str) -> str:
-        seen = w.kept(value, x.tensor.with_shape(*sizes), axis)
+        seen = w.kept(value, past, axis)
         fields = {"num_heads": op.nhead, "batch_first": op.batch_first, **bias}
         return module("self_attn", "MultiheadAttention", [value, seen, seen, *hidden], **fields)
 
