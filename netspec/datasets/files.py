@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from netspec.errors import DataError, MissingData
 from netspec.paths import real
@@ -90,7 +90,7 @@ class Files:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[IO[bytes]]:
+def unpacked(path: Path) -> Iterator[io.BufferedIOBase]:
     """The bytes of a file, unpacked if its content is gzip. Faults of the file become DataError."""
     try:
         with path.open("rb") as raw:

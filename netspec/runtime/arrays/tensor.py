@@ -88,7 +88,7 @@ class ArrayTensor(np.ndarray[Any, Any]):
         """Where the values are finite."""
         return np.isfinite(self)
 
-    def nan_to_num(self) -> Self:
+    def nan_to_num(self) -> Any:
         """The values with 0 in place of nan."""
         return np.nan_to_num(self.plain).view(type(self))
 

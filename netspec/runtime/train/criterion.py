@@ -6,7 +6,7 @@ It asks tensors for what torch's can do, and needs no torch: on arrays it is the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netspec.datasets.fit import described
 from netspec.errors import At, DataError, Problem
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netspec.runtime.data.mixing import Target
     from netspec.runtime.data.split import Split as TensorPart
 
-    Split = TensorPart | ArrayPart
+    Split: TypeAlias = TensorPart | ArrayPart
 
 Held = Callable[[list[float]], Array]
 """Makes numbers what the outputs of a network are."""
