@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from netspec.datasets.base import Origin
 from netspec.datasets.columns import Table, Texts, shown, twice
@@ -124,7 +124,7 @@ class CSV(Tabular):
         _need_header(label, names, 1 + int(bool(said)), rows)
         return self._of(label, names, rows, lines, (*more, *notes))
 
-    def parsed_by_pieces(self, stream: IO[bytes] | io.BufferedIOBase, label: str) -> Iterator[Table]:
+    def parsed_by_pieces(self, stream: Any, label: str) -> Iterator[Table]:
         """The same of bytes of any length, a piece of the rows after the other, and no more in memory.
 
         The stream can be read from its beginning again. Raises DataError.
@@ -138,7 +138,7 @@ class CSV(Tabular):
                 self.parsed(content, label)  # which says where it is
             raise DataError(f"{label}: {error}") from None
 
-    def _pieces(self, stream: IO[bytes] | io.BufferedIOBase, label: str) -> Iterator[Table]:
+    def _pieces(self, stream: Any, label: str) -> Iterator[Table]:
         """The pieces of a table. Raises DataError, and the errors of csv and of codecs."""
         _need_text(stream.read(HEAD), label)
         stream.seek(0)
@@ -254,7 +254,7 @@ def _need_text(content: bytes, label: str) -> None:
         raise DataError(f"{label} is {kind}, expected a table as text. Save it as csv.")
 
 
-def _is_utf8(stream: IO[bytes] | io.BufferedIOBase, named: str | None) -> bool:
+def _is_utf8(stream: Any, named: str | None) -> bool:
     """Whether a file that is named to have a byte for each sign is UTF-8 throughout, with signs beyond ASCII."""
     if named is None or not _SINGLE.match(codecs.lookup(named).name):
         return False

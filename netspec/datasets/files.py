@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import io
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager

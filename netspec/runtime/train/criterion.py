@@ -136,7 +136,8 @@ class Criterion:
 
         Returns whether some of them are skipped.
         """
-        fills = set(part.steps.fills(part.target.dtype))
+        steps: Any = part.steps
+        fills = set(steps.fills(part.target.dtype))
         for fill in fills - {self.loss.ignored()}:
             if (low is not None and fill < low) or (high is not None and fill > high):
                 limits = " to ".join("any" if bound is None else f"{bound:g}" for bound in (low, high))
@@ -211,7 +212,7 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
     """
     rows, skips = 0, False
     for target in part.targets():
-        wrong = target != target
+        wrong: Array = target != target
         if low is not None:
             wrong |= target < low
         if high is not None:
