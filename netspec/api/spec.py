@@ -140,10 +140,9 @@ class Spec(spec.Spec):
 
             with contextlib.suppress(NeedsTorch):
                 return export_spec(self, Path(path), proven=proven)
-        from netspec.runs.export import export
+        from netspec.runs.export import export_with_torch
 
-        built = module if module is not None else self.build()
-        return export(self, built, Path(path), allow_outside, proven=proven)
+        return export_with_torch(self, module, Path(path), allow_outside, proven=proven)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> cs.CoreSchema:

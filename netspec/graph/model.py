@@ -508,6 +508,10 @@ class Graph(Displayed):
 
     @property
     def in_words(self) -> str:
-        """How many parameters it has, and what goes in and comes out."""
+        """`1 x 28 x 28 -> 10, 1,234 parameters`, and how many of these are trained, and what a sample costs."""
         given, made = (", ".join(sample(t.shape) for t in held.values()) for held in (self.inputs, self.outputs))
-        return f"{self.parameter_count:,} parameters, {given} to {made}"
+        count = sum(map(prod, self.trained().values())) if self.weights.freeze else self.parameter_count
+        trained = f", {count:,} of them trained" if count != self.parameter_count else ""
+        macs = self.macs()
+        cost = f", {macs:,} MACs" if isinstance(macs, int) else ""
+        return f"{given} -> {made}, {self.parameter_count:,} parameters{trained}{cost}"

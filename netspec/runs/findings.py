@@ -17,8 +17,9 @@ from torch import nn
 
 from netspec.layers.windows import CHANNELS
 from netspec.runtime.data.split import Data, Split
-from netspec.runtime.train.evaluate import batch_size
-from netspec.runtime.train.loss import Criterion, Objective, predictions
+from netspec.runtime.train.criterion import Criterion, predictions
+from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.tally import batch_size
 from netspec.spec import Spec
 
 SAMPLES: Final = 20_000

@@ -90,6 +90,21 @@ class Moving(Step):
             moved = self.apply_image(image, *chance)
         return moved[:, 0] if target.ndim == 3 else moved
 
+    def carry_array(self, target: np.ndarray[Any, Any], maps: Maps) -> np.ndarray[Any, Any]:
+        """The same of an array, outside training. Raises UsageError where there is no such way."""
+        image = target[:, None] if target.ndim == 3 else target
+        if maps.near(target.dtype):
+            moved = self.map_array(image, self.fill(maps, target.dtype) or 0)
+        else:
+            moved = self.apply_array(image)  # type: ignore[attr-defined]
+        found: np.ndarray[Any, Any] = moved[:, 0] if target.ndim == 3 else moved
+        return found
+
+    def map_array(self, x: np.ndarray[Any, Any], fill: int) -> np.ndarray[Any, Any]:
+        """What `apply_map` does, of an array."""
+        moved: np.ndarray[Any, Any] = self.apply_array(x)  # type: ignore[attr-defined]
+        return moved
+
     def apply_image(self, x: torch.Tensor, *chance: Chance) -> torch.Tensor:
         """The step as it is for images."""
         moved: torch.Tensor = self.apply(x, *chance)  # type: ignore[attr-defined]

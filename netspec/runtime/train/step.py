@@ -14,7 +14,7 @@ from netspec.runtime.data.mixing import Batch, Target
 from netspec.runtime.data.split import Split, seeded
 from netspec.runtime.device.cuda_graph import Found, Recorder, changeable, refusal, undone, unrecordable
 from netspec.runtime.device.device import needs_leave, strictly
-from netspec.runtime.train.loss import Criterion
+from netspec.runtime.train.criterion import Criterion
 from netspec.runtime.train.networks import MAIN
 from netspec.runtime.train.penalties import Penalties
 from netspec.runtime.train.state import State
