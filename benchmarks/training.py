@@ -51,6 +51,7 @@ PEERS = (
     Peer("Lightning, stripped", "with_lightning", 1.6, "lightning"),
     Peer("Keras on torch", "with_keras", 2.0, "keras"),
     Peer("skorch", "with_skorch", 1.4, "skorch"),
+    Peer("JAX, jitted", "with_jax", 0.97, "jax"),
     Peer("hand-tuned loop", "tuned", 0.97),
 )
 

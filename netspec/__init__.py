@@ -58,5 +58,10 @@ def __getattr__(name: str) -> "Any":
     return getattr(import_module(_HOMES.get(name, "netspec.errors")), name)
 
 
+def load_ipython_extension(shell: "Any") -> None:
+    """`%load_ext netspec` in a notebook: the cell magic `%%netspec` is there from then on."""
+    import_module("netspec.api.notebook").register(shell)
+
+
 def __dir__() -> list[str]:
     return [*globals(), *__all__]

@@ -158,6 +158,16 @@ def write_text(path: Path, text: str) -> None:
     write_file(path, lambda beside: _write(beside, text))
 
 
+def write_bytes(path: Path, data: bytes) -> None:
+    """Put `data` in the place of the file at `path`."""
+
+    def write(beside: Path) -> None:
+        """Write them."""
+        beside.write_bytes(data)
+
+    write_file(path, write)
+
+
 def _write(path: Path, text: str) -> None:
     """Write a text as UTF-8."""
     path.write_text(text, encoding="utf-8")

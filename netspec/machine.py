@@ -9,6 +9,10 @@ from typing import Final
 
 LIMITS: Final = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where the system says how much memory the container around this process has."""
+USAGES: Final = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes")
+"""Where it says how much of that is in use."""
+MEMINFO: Final = Path("/proc/meminfo")
+"""Where Linux says how much memory of the machine is free, or could be."""
 ACCELERATORS: Final = ("nvidia[0-9]*", "kfd")
 """Devices under /dev that a network may be trained on instead of the CPU."""
 LARGEST_DEVICE: Final = 2**39
@@ -27,15 +31,34 @@ def memory(untold: int = ADDRESSABLE) -> int:
     return min(there, default=untold)
 
 
+def free_memory() -> int:
+    """Bytes of memory that this process could have now besides its own; all where the system does not tell."""
+    there = [memory()]
+    told = MEMINFO.read_text("utf-8") if MEMINFO.is_file() else ""
+    if found := re.search(r"^MemAvailable:\s+(\d+) kB", told, re.MULTILINE):
+        there.append(int(found[1]) * 1024)
+    for limit, usage in zip(LIMITS, USAGES, strict=True):
+        if Path(limit).is_file() and Path(usage).is_file():
+            most, now = (Path(name).read_text("utf-8").strip() for name in (limit, usage))
+            if most.isdecimal() and now.isdecimal():
+                there.append(max(0, int(most) - int(now)))
+    return min(there)
+
+
 def cores() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def has_accelerator() -> bool:
+    """Whether there is a device that a network may be trained on instead of the CPU."""
+    return any(next(Path("/dev").glob(name), None) for name in ACCELERATORS)
+
+
 def room_on(device: str) -> int:
     """Bytes that the values of a network can take on `device` at the most; `auto` is an accelerator if one is there."""
     if device == "auto":
-        device = "other" if any(next(Path("/dev").glob(name), None) for name in ACCELERATORS) else "cpu"
+        device = "other" if has_accelerator() else "cpu"
     return memory() if device == "cpu" else max(memory(), LARGEST_DEVICE)
 
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from netspec.displays import Displayed
 from netspec.errors import Problem
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from netspec.weights.fit import Fit
 
 
-@dataclass(frozen=True)
-class Spec:
+@dataclass(frozen=True, repr=False)
+class Spec(Displayed):
     """A spec that fits together; what makes one raises SpecError with every problem of one that does not."""
 
     document: Document
@@ -96,6 +97,10 @@ class Spec:
         with sparing():
             whole = laid(source, folder, overrides, Path(root) if root is not None else None)
             return cls._checked(whole, limits or Limits()).at(real(folder))
+
+    def __repr__(self) -> str:
+        """Its file, and its network in a few words."""
+        return f"<Spec {self.name}{f' in {self.file}' if self.file else ''}: {self.graph.in_words}>"
 
     @property
     def name(self) -> str:

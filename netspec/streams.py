@@ -78,3 +78,17 @@ def hold() -> None:
         for number, stream in ((1, sys.stdout), (2, sys.stderr))
     )
     sys.stdout, sys.stderr = Results(out), Talk(err)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Within it nobody sees what libraries write to the stream of errors without Python knowing."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 from math import prod, sqrt
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from netspec.catalogue import Entry
 from netspec.dims import Size
 from netspec.layers.base import Layer
 from netspec.records import Bool, Float, Int
+from netspec.saved import Held, Tape
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -56,6 +57,10 @@ class Wrap(Entry):
         """Why it cannot wrap a layer, and what to do; None where it can."""
         return None
 
+    def kept(self, tape: Tape, op: Layer, *inputs: Held) -> Any:
+        """What comes out of the wrapped layer in training, with all that backward will read kept on the tape."""
+        return tape.unread(self, inputs, op)
+
 
 class WeightNorm(Wrap):
     """Learns the length and the direction of each output's weights apart."""
@@ -85,6 +90,16 @@ class WeightNorm(Wrap):
                 f"Axes count from 0, so the last one is dim={axes - 1}."
             )
         return _no_zero_row(f"{self.word} divides by the length of each row", op)
+
+    def kept(self, tape: Tape, op: Layer, *inputs: Held) -> Any:
+        """The lengths of the directions, and what the layer keeps, the weight that is made of them too."""
+        own = tape.own
+        length, direction = (own(name) for name in self.parts(op.parameters()["weight"]))
+        weight = tape.new(direction.shape, [length, direction], like=direction)
+        if weight.grad:
+            tape.keep(tape.new(length.shape))  # the lengths of the directions
+        tape.own = lambda name: weight if name == "weight" else own(name)
+        return op.kept(tape, *inputs)
 
 
 class WeightNormHook(WeightNorm):
@@ -210,6 +225,15 @@ class Lora(Wrap):
         if self.dropout and not any(_is(op, name) for name in DROPPING):
             return f"dropout of lora is for linear layers and convolutions, and not for {word}", "Leave out dropout."
         return None
+
+    def kept(self, tape: Tape, op: Layer, *inputs: Held) -> Any:
+        """What the layer keeps, and the small matrices beside it."""
+        if not _is(op, "Linear"):
+            return tape.unread(self, inputs, op)
+        whole = op.kept(tape, *inputs)
+        x = tape.flatten(inputs[0], 1) if getattr(op, "flattens", False) else inputs[0]
+        small = tape.linear(tape.dropout(x, self.dropout), tape.own("lora_A.weight"))
+        return tape.add(whole, tape.each(tape.linear(small, tape.own("lora_B.weight"))))
 
 
 OPTIONS: Final = frozenset((*Lora.fields, *WeightNorm.fields))

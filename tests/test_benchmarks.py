@@ -8,6 +8,7 @@ import gzip
 import os
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import count
@@ -26,6 +27,7 @@ from benchmarks import (
     forward,
     generating,
     gpu,
+    kinds,
     memory,
     resnet,
     streaming,
@@ -95,9 +97,9 @@ def together(monkeypatch: pytest.MonkeyPatch) -> None:
         yield make(*given)
 
     monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
-    for module in (resnet, training):
+    for module in (kinds, resnet, training):
         monkeypatch.setattr(module, "apart", here)
-    for module in (resnet, streaming, training):
+    for module in (kinds, resnet, streaming, training):
         monkeypatch.setattr(module, "pairs", lambda first, second, times: Pairs((first(),), (second(),)))
 
 
@@ -113,6 +115,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return float(netspec.load(folder / "spec.yaml").train().history.records[0]["samples_per_s"])
 
     started = cold_check.process
+    few = {name: replace(kind, batch=4, steps=2) for name, kind in kinds.KINDS.items()}
+    monkeypatch.setattr(kinds, "KINDS", few)
     monkeypatch.setattr(resnet, "BATCH", 4)
     monkeypatch.setattr(resnet, "peak", lambda way, steps: resnet.WAYS[way](steps)())
     monkeypatch.setattr(memory, "peak", peak)
@@ -142,12 +146,24 @@ def test_the_peak_is_that_of_a_process_of_its_own() -> None:
         lambda: expand.measure(1, (40, 80)),
         lambda: forward.measure(1, 1),
         lambda: generating.measure(1, 4),
+        lambda: kinds.measure(1, ("MLP on a table", "char model"), 1),
         lambda: resnet.measure(1, 1),
         lambda: streaming.measure(1, 128, 1),
         lambda: memory.measure(0.002, "1MB", ["JPEG"]),
         lambda: exporting.measure(1, ("lenet5_tutorial",), 10),
     ],
-    ids=["cold_check", "build", "expand", "forward", "generating", "resnet", "streaming", "memory", "exporting"],
+    ids=[
+        "cold_check",
+        "build",
+        "expand",
+        "forward",
+        "generating",
+        "kinds",
+        "resnet",
+        "streaming",
+        "memory",
+        "exporting",
+    ],
 )
 def test_every_benchmark_runs(measured: Callable[[], list[Row]]) -> None:
     rows = measured()
@@ -194,4 +210,16 @@ def test_the_whole_command_runs(mnist: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_gpu_its_figures_are_reported_as_not_measured() -> None:
-    assert [row.found for row in gpu.measure(1)] == [None] * len(gpu.CASES)
+    assert [row.found for row in gpu.measure(1)] == [None] * (len(gpu.CASES) + 4)
+
+
+def test_the_gpt_of_the_gpu_trains_both_ways() -> None:
+    small = gpu.Text(vocab=50, length=6, width=8, heads=2, depth=1, batch=2, steps=2)
+    assert all(way(small, False, "cpu")() > 0 for way in (gpu.gpt, gpu.nano))
+
+
+@pytest.mark.parametrize("name", kinds.KINDS)
+def test_both_of_a_pair_have_the_same_layers(name: str) -> None:
+    kind = kinds.KINDS[name]
+    printed = netspec.loads(f"netspec: 1\n{kind.layers}\n").graph.parameter_count
+    assert printed == sum(p.numel() for p in kind.by_hand().parameters())

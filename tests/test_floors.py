@@ -16,9 +16,9 @@ ROOT = Path(netspec.__file__).parent
 FLOORS = [
     {
         "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine", "windows",
-        "version", "text", "python",
+        "displays", "version", "text", "python",
     },
-    {"tensors", "records", "several", "catalogue", "language", "weights"},
+    {"tensors", "records", "several", "catalogue", "language", "weights", "saved"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",
         "wraps", "penalties", "exporters", "synonyms", "vocabulary", "emit",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netspec.runtime.export.report import Report
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Run(run.Run):
     """A run folder that is read again: its spec, its weights, and where its data's paths start."""
 

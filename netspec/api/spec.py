@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from netspec.sweeps.results import Sweep
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Spec(spec.Spec):
     """A spec that fits together. Made by `load` and `loads`, which raise SpecError for one that does not."""
 
@@ -80,7 +80,7 @@ class Spec(spec.Spec):
         """
         self.need_room(training=True)
         from netspec.runs.train import train
-        from netspec.runtime.train.progress import progress_for
+        from netspec.runtime.train.telling import progress_for
 
         shown = progress_for() if progress else None
         return train(self, Path(folder) if folder else None, resume=resume, progress=shown, allow_outside=allow_outside)
@@ -140,10 +140,9 @@ class Spec(spec.Spec):
 
             with contextlib.suppress(NeedsTorch):
                 return export_spec(self, Path(path), proven=proven)
-        from netspec.runs.export import export
+        from netspec.runs.export import export_with_torch
 
-        built = module if module is not None else self.build()
-        return export(self, built, Path(path), allow_outside, proven=proven)
+        return export_with_torch(self, module, Path(path), allow_outside, proven=proven)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> cs.CoreSchema:

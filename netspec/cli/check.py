@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,6 @@ from netspec.words import printable
 
 if TYPE_CHECKING:
     from netspec.graph.model import Graph
-    from netspec.tensors import Tensor
     from netspec.text.source import Source
     from netspec.weights.fit import Fit
 
@@ -150,7 +148,8 @@ def _text(found: Checked, strict: bool) -> str:
     if count := found.counted(strict):
         return "\n\n".join([*parts, count])
     assert found.graph is not None
-    return "\n".join(["\n\n".join([*parts, f"{printable(found.name)}: {described(found.graph)}"]), *found.columns])
+    line = f"{printable(found.name)}: {found.graph.name} fits together: {found.graph.in_words}"
+    return "\n".join(["\n\n".join([*parts, line]), *found.columns])
 
 
 def _show_rows(found: Sequence[Checked]) -> None:
@@ -158,20 +157,3 @@ def _show_rows(found: Sequence[Checked]) -> None:
     from netspec.views.problems import rows
 
     show_json([row for each in found for row in rows(each.problems, each.source)])
-
-
-def described(graph: Graph) -> str:
-    """A network in one line: what goes in, what comes out, how large it is."""
-    from netspec.dims import BATCH
-    from netspec.tensors import show as shape
-
-    def sizes(tensors: Mapping[str, Tensor]) -> str:
-        """The shapes, of which the batch is shown where it is not the first size."""
-        return ", ".join(shape(t.shape[t.shape[:1] == (BATCH,) :]) for t in tensors.values())
-
-    given, made = sizes(graph.inputs), sizes(graph.outputs)
-    macs = graph.macs()
-    cost = f", {macs:,} MACs" if isinstance(macs, int) else ""
-    count = sum(prod(shape) for shape in graph.trained().values()) if graph.weights.freeze else graph.parameter_count
-    trained = f", {count:,} of them trained" if count != graph.parameter_count else ""
-    return f"{graph.name} fits together: {given} -> {made}, {graph.parameter_count:,} parameters{trained}{cost}"

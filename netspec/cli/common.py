@@ -98,6 +98,19 @@ class Bytes(click.ParamType[int]):
         return found
 
 
+class Named(click.ParamType[tuple[str, int]]):
+    """A number by the name of what it is of, as in T=1024."""
+
+    name = "name=number"
+
+    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> tuple[str, int]:
+        """`T=1024` as a pair; click's own error for what is none."""
+        name, _, digits = str(value).partition("=")
+        if not name.isidentifier() or not digits.isdecimal() or not int(digits):
+            self.fail(f"{value!r} is not a name and a number such as T=1024", param, context)
+        return name, int(digits)
+
+
 def limited(command: F) -> F:
     """Gives a command the limits on the size of the network."""
     params = click.option("--max-params", type=Count(), metavar="COUNT", help="Refuse more parameters, as in 25M.")

@@ -1,4 +1,4 @@
-"""`netspec graph`: the network as a picture."""
+"""`netspec graph`: the network as a picture, or as a page to walk through."""
 
 from __future__ import annotations
 
@@ -6,22 +6,55 @@ from pathlib import Path
 
 import click
 
-from netspec.cli.common import inputs_of, load, reads_spec, show, talk, write
+from netspec.cli.common import STDIN, inputs_of, load, show, talk, within, write
 from netspec.cli.targets import Target
 
 
 @click.command()
-@reads_spec
-@click.option("-o", "--output", type=Target(".svg"), metavar="FILE", help="Write to FILE, such as net.svg.")
+@click.argument("spec", metavar="SPEC", type=click.Path())
+@click.argument("words", nargs=-1, metavar="[OTHER] [PATH.TO.VALUE=NEW]...")
+@within
+@click.option(
+    "-o",
+    "--output",
+    type=Target(".svg", ".html", ".png"),
+    metavar="FILE",
+    help="Write to FILE: a .svg, .png or .html.",
+)
 @click.option("--depth", type=click.IntRange(1), help="Leave closed what is nested deeper than this.")
-def command(spec: str, overrides: tuple[str, ...], output: Path | None, depth: int | None) -> None:
-    """Draw the network as an SVG picture: levels as boxes, shapes on the lines between, equal blocks as one."""
-    from netspec.views.picture import picture
+def command(spec: str, words: tuple[str, ...], output: Path | None, depth: int | None) -> None:
+    """Draw the network: as an SVG picture with levels as boxes, shapes on the lines between, equal blocks as one; or
+    as a page to walk through, with what each step does and where it stands.
 
-    loaded = load(spec, overrides, or_stdin=True)
-    drawn = picture(loaded.graph, depth)
+    A second spec behind the first is laid over it, each step matched by its name: what it adds, removes and changes.
+    """
+    from netspec.views.graph_page import compared, page
+    from netspec.views.picture import comparison, picture
+
+    other = words[0] if words and "=" not in words[0] else ""
+    if spec == other == STDIN:
+        raise click.UsageError("only one of the two specs can be on stdin")
+    overrides = words[bool(other) :]
+    loaded = [load(each, overrides, or_stdin=True) for each in (spec, other) if each]
+    first, last = loaded[0], loaded[-1]
+    form = output.suffix.lower() if output is not None else ""
+    whole = form == ".html"
+    if whole and depth is not None:
+        raise click.UsageError("--depth is of a picture; the page folds and unfolds every level")
+    if whole:
+        drawn = compared(first, last) if other else page(first)
+    else:
+        drawn = comparison(first.graph, last.graph, depth) if other else picture(first.graph, depth)
     if output is None:
         show(drawn.rstrip("\n"))
     else:
-        write(output, drawn, inputs_of(loaded))
+        inputs = [path for each in loaded for path in inputs_of(each)]
+        if form == ".png":
+            from netspec.files import need_writable, write_bytes
+            from netspec.views.png import png
+
+            need_writable(output, inputs)
+            write_bytes(output, png(drawn))
+        else:
+            write(output, drawn, inputs)
         talk(f"wrote {output}")

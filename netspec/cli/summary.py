@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from netspec.cli.common import as_json, limited, load, reads_spec, show, show_json
+from netspec.cli.common import Bytes, Named, as_json, limited, load, reads_spec, show, show_json
 from netspec.errors import UsageError
 
 
@@ -13,6 +13,11 @@ from netspec.errors import UsageError
 @limited
 @click.option("--depth", type=click.IntRange(1), help="Leave out what is nested deeper than this.")
 @click.option("--train", "of_training", is_flag=True, help="Show the training instead: groups, steps, learning rate.")
+@click.option("--fit", type=Bytes(), metavar="BYTES", help="With --train: the largest batch for memory such as 24GB.")
+@click.option("--size", "sizes", type=Named(), multiple=True, metavar="T=NUMBER", help="With --train: an open size.")
+@click.option(
+    "--measure", is_flag=True, help="With --train: take steps for a second, and tell how long an epoch takes."
+)
 @click.option("--weights", "of_weights", is_flag=True, help="Show what becomes of the weights that it names instead.")
 @click.option("--samples", type=click.IntRange(1), help="With --train: the training samples, if the spec cannot tell.")
 @as_json
@@ -23,6 +28,9 @@ def command(
     max_memory: int | None,
     depth: int | None,
     of_training: bool,
+    fit: int | None,
+    sizes: tuple[tuple[str, int], ...],
+    measure: bool,
     of_weights: bool,
     samples: int | None,
     as_json: bool,
@@ -31,15 +39,34 @@ def command(
 
     Shapes are without the batch. MACs are multiply-accumulates of one forward pass at batch 1; memory is that of
     the output at batch 1. Nothing is run.
+
+    With --train, memory and arithmetic of a training step are told as formulas, and only --measure runs something.
     """
     loaded = load(spec, overrides, max_params, max_memory, or_stdin=True)
     if of_training:
-        from netspec.views import training
+        from netspec.views import forecast, training
 
         beside = {name: each.graph for name, each in loaded.beside.items()}
         planned = training.training(loaded.name, loaded.graph, loaded.experiment, samples, beside)
-        show_json(planned.listed()) if as_json else show(training.text(planned))
+        expected = forecast.forecast(loaded.name, loaded.graph, loaded.experiment, beside, dict(sizes))
+        if fit is not None:
+            forecast.need_sizes(expected)
+        if measure:
+            from netspec.runs.train import try_step
+
+            trial = try_step(loaded)
+        if as_json:
+            told = {"fit": {"bytes": fit, "batch": expected.fitting(fit)}} if fit is not None else {}
+            told |= {"measured": forecast.compared(expected, trial)} if measure else {}
+            show_json({**planned.listed(), "forecast": {**expected.listed(), **told}})
+            return
+        lines = [*forecast.lines(expected)]
+        lines += forecast.fitting(expected, fit) if fit is not None else []
+        lines += forecast.facts(expected, trial) if measure else []
+        show("\n".join([training.text(planned), "", *lines]))
         return
+    if fit is not None or sizes or measure:
+        raise UsageError("--fit, --size and --measure go with --train")
     if of_weights:
         from netspec.views import weights
 

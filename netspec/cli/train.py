@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show_json, talk, within
+from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, within
 from netspec.cli.targets import Exported, Folder
 from netspec.files import need_writable
 from netspec.words import in_shell
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netspec.api.run import Run
     from netspec.api.spec import Spec
     from netspec.runtime.train.history import History
+    from netspec.views.forecast import Forecast
 
 ENDED: Final = {
     "epochs": "all epochs are done",
@@ -67,6 +68,7 @@ def _names_run(word: str) -> bool:
 @click.option("--export", "export_to", type=Exported(), metavar="FILE", help="Export the best weights to FILE.")
 @click.option("--open", "opened", is_flag=True, help="Open the report in a browser when the run has ended.")
 @click.option("--nproc", type=click.IntRange(1), default=1, help="How many processes of this machine share each batch.")
+@click.option("--dry-run", is_flag=True, help="Take one step, and show what it takes beside the forecast.")
 @allow_outside
 @as_json
 @click.pass_obj
@@ -81,6 +83,7 @@ def command(
     export_to: Path | None,
     opened: bool,
     nproc: int,
+    dry_run: bool,
     allow_outside: bool,
     as_json: bool,
 ) -> None:
@@ -94,14 +97,17 @@ def command(
     loaded, doubt = _experiment(spec, overrides, goes_on, max_params, max_memory)
     if export_to is not None:
         need_writable(export_to, inputs_of(loaded))
-    loaded.need_room(training=True)
+    expected = _need_fit(loaded, max_memory)
+    if dry_run:
+        _try(loaded, expected, allow_outside=allow_outside, doubt=doubt, as_json=as_json)
+        return
     _spread(arguments, nproc)
     from netspec.api.run import Run
     from netspec.runs.train import train
     from netspec.runtime.device.process_group import joined
     from netspec.runtime.store.own import REPORT
     from netspec.runtime.store.run_folder import fresh_folder
-    from netspec.runtime.train.progress import progress_for
+    from netspec.runtime.train.telling import progress_for
 
     with joined() as world:
         place = world.from_main(folder or fresh_folder("runs", loaded.name))
@@ -124,6 +130,48 @@ def command(
         show_json(_result(history, run, export_to))
     if opened:
         click.launch(str(place / REPORT))
+
+
+def _need_fit(spec: Spec, limit: int | None) -> Forecast | None:
+    """Refuse a step that does not fit into what is free here, or is allowed. Raises SpecError.
+
+    Returns the forecast of the step; None for a spec that is not trained.
+    """
+    if spec.experiment.train is None:
+        spec.need_room(training=True)
+        return None
+    from netspec import machine
+    from netspec.text.report import SpecError
+    from netspec.views.forecast import ITSELF, forecast, lacking
+
+    beside = {name: each.graph for name, each in spec.beside.items()}
+    found = forecast(spec.name, spec.graph, spec.experiment, beside)
+    problem = lacking(found, limit, "are allowed") if limit is not None else None
+    if problem is None and found.device == "cpu":
+        room = machine.free_memory() - ITSELF[found.device]
+        problem = lacking(found, max(room, 0), "are free on this machine beside torch itself")
+    elif problem is None:
+        spec.need_room(training=True)
+        from netspec.runtime.device.device import free_on
+
+        problem = lacking(found, free_on(found.device), "are free on the GPU")
+    if problem is not None:
+        raise SpecError([problem], spec.document.source)
+    spec.need_room(training=True)
+    return found
+
+
+def _try(spec: Spec, expected: Forecast | None, *, allow_outside: bool, doubt: str, as_json: bool) -> None:
+    """Take one step and show what it took beside its forecast."""
+    from netspec.runs.train import try_step
+    from netspec.views.forecast import compared, facts, lines
+
+    trial = try_step(spec, allow_outside=allow_outside, doubt=doubt)
+    assert expected is not None
+    if as_json:
+        show_json({"forecast": expected.listed(), "measured": compared(expected, trial)})
+    else:
+        show("\n".join([*lines(expected), *facts(expected, trial)]))
 
 
 def _spread(arguments: list[str], count: int) -> None:

@@ -6,12 +6,14 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from netspec.datasets.base import Origin
 from netspec.datasets.columns import Table, Texts, shown, twice
-from netspec.datasets.files import MEMORY, content_of, is_packed, show
+from netspec.datasets.files import MEMORY, content_of, is_packed, show, unpacked
 from netspec.datasets.table import BETWEEN, COLUMNS, SIGN, Tabular, sign
 from netspec.errors import DataError
 from netspec.records import Checked, Maybe, refuse
@@ -22,6 +24,8 @@ MAX_TEXT: Final = 256 * 2**20
 MAX_COLUMNS: Final = 2**16
 MAX_CELLS: Final = 2**24
 """Cells of a table in such memory: each takes some 80 bytes of it, however short it is."""
+PIECE: Final = 2**18
+"""Cells of a piece of a table that is read by pieces."""
 INSTEAD: Final = "Save the columns as parquet or npz instead, or allow more in the spec: data.memory=16GB."
 MARKS: Final = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """What a file may begin with that says how it is encoded."""
@@ -96,39 +100,93 @@ class CSV(Tabular):
     def table(self, path: Path, memory: int = MEMORY) -> Table:
         return self.parsed(content_of(path, MAX_TEXT * memory // MEMORY, INSTEAD), show(path), memory)
 
+    def tables(self, path: Path) -> Iterator[Table]:
+        with unpacked(path) as stream:
+            yield from self.parsed_by_pieces(stream, show(path))
+
     def parsed(self, content: bytes, label: str, memory: int = MEMORY) -> Table:
         """The table in the bytes of a file, which messages call `label`. Raises DataError."""
-        import numpy as np
-
         text, notes = self._text(content, label)
+        said, separator, more = self._separated(text)
+        text, most = text[len(said) :], MAX_CELLS * memory // MEMORY
+        records = _records(label, io.StringIO(text, newline=""), separator, int(bool(said)))
+        rows, lines = list[list[str]](), list[int]()
+        try:
+            names, _ = next(records)
+            for row, line in records:
+                if (len(rows) + 1) * len(names) > most:
+                    told = f"{label} has more than {most:,} cells, line {line} is one too many"
+                    raise DataError(f"{told}. {INSTEAD}")
+                rows.append(row)
+                lines.append(line)
+        except csv.Error as error:
+            raise DataError(_unquoted(label, text, separator, int(bool(said))) or f"{label}: {error}") from None
+        _need_header(label, names, 1 + int(bool(said)), rows)
+        return self._of(label, names, rows, lines, (*more, *notes))
+
+    def parsed_by_pieces(self, stream: Any, label: str) -> Iterator[Table]:
+        """The same of bytes of any length, a piece of the rows after the other, and no more in memory.
+
+        The stream can be read from its beginning again. Raises DataError.
+        """
+        try:
+            yield from self._pieces(stream, label)
+        except (csv.Error, UnicodeError) as error:
+            stream.seek(0)
+            content = stream.read(MAX_TEXT + 1)
+            if len(content) <= MAX_TEXT:
+                self.parsed(content, label)  # which says where it is
+            raise DataError(f"{label}: {error}") from None
+
+    def _pieces(self, stream: Any, label: str) -> Iterator[Table]:
+        """The pieces of a table. Raises DataError, and the errors of csv and of codecs."""
+        _need_text(stream.read(HEAD), label)
+        stream.seek(0)
+        codec, notes = codec_of(
+            "\u00e9".encode() if _is_utf8(stream, self.encoding) else stream.read(HEAD), self.encoding
+        )
+        stream.seek(0)
+        text = io.TextIOWrapper(stream, codec, newline="")
+        try:
+            head = text.read(HEAD).removeprefix("\ufeff")
+            said, separator, more = self._separated(head)
+            records = _records(label, _split(head[len(said) :], text), separator, int(bool(said)))
+            names, _ = next(records)
+            count, found = max(1, PIECE // max(1, len(names))), 0
+            while piece := list(islice(records, count)):
+                if not found:
+                    _need_header(label, names, 1 + int(bool(said)), piece)
+                found += len(piece)
+                yield self._of(label, names, [row for row, _ in piece], [line for _, line in piece], (*more, *notes))
+            if not found:
+                _need_header(label, names, 1 + int(bool(said)), [])
+        finally:
+            text.detach()
+
+    def _separated(self, text: str) -> tuple[str, str, tuple[str, ...]]:
+        """What a text says first of its separator, what that is, and what is told of it."""
         said = _SAID.match(text)
-        text = text[said.end() :] if said else text
         separator = self.separator or (said[1] if said else _guessed(text))
+        notes: tuple[str, ...] = ()
         if separator != "," and self.separator is None:
             word = {character: word for word, character in BETWEEN.items()}.get(separator, repr(separator))
-            notes = (f"columns separated by {word}" + ("" if said else " (guessed)"), *notes)
-        header, rows, lines = _rows(label, text, separator, int(said is not None), MAX_CELLS * memory // MEMORY)
-        unnamed = {place: f"Unnamed: {place}" for place, name in enumerate(header) if not name}
-        header = [unnamed.get(place, name) for place, name in enumerate(header)]
-        double = twice(header)
-        if double is not None:
-            line = f"{label}, line {1 + int(said is not None)}"
-            raise DataError(f"{line}: two columns are called {printable(double)!r}. Give each a name of its own.")
-        if not rows:
-            raise DataError(f"{label} holds no rows below the line that names its columns")
-        if all(map(_NUMBER.fullmatch, header)):
-            text = f"{label}, line {1 + int(said is not None)}: {printable(', '.join(header[:4]))} are numbers"
-            raise DataError(f"{text}, expected the names of the columns. Write a line of names above them.")
+            notes = (f"columns separated by {word}" + ("" if said else " (guessed)"),)
+        return said[0] if said else "", separator, notes
+
+    def _of(
+        self, label: str, names: list[str], rows: list[list[str]], lines: list[int], notes: tuple[str, ...]
+    ) -> Table:
+        """The table of these rows, which end on these lines."""
+        import numpy as np
+
         cells = ([text.strip() for text in column] for column in zip(*rows, strict=True))
-        columns = {name: Texts(column, self.empty, self.writing) for name, column in zip(header, cells, strict=True)}
-        index = frozenset(name for name in header if re.fullmatch(r"Unnamed: \d+", name))
+        columns = {name: Texts(column, self.empty, self.writing) for name, column in zip(names, cells, strict=True)}
+        index = frozenset(name for name in names if re.fullmatch(r"Unnamed: \d+", name))
         return Table(Origin((label,), np.array(lines), "line"), columns, self.writing, index, notes)
 
     def _text(self, content: bytes, label: str) -> tuple[str, tuple[str, ...]]:
         """The text of a file, and what was guessed to read it. Raises DataError."""
-        kind = next((kind for mark, kind in OTHERS.items() if content.lstrip()[: len(mark)].lower() == mark), None)
-        if kind is not None:
-            raise DataError(f"{label} is {kind}, expected a table as text. Save it as csv.")
+        _need_text(content, label)
         codec, note = codec_of(content, self.encoding)
         try:
             return content.decode(codec).removeprefix("\ufeff"), note
@@ -189,37 +247,78 @@ def _guessed(text: str) -> str:
     return found if score(found)[1] else max(GUESSED, key=lambda separator: columns[separator])
 
 
-def _rows(
-    label: str, text: str, separator: str, skipped: int, most: int
-) -> tuple[list[str], list[list[str]], list[int]]:
-    """The names of the columns, the rows, and the line that each row ends on. Raises DataError."""
-    csv.field_size_limit(MAX_TEXT)  # a cell may be a whole document; the file's size has its own limit
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
+def _need_text(content: bytes, label: str) -> None:
+    """Refuse what begins as another kind of file. Raises DataError."""
+    kind = next((kind for mark, kind in OTHERS.items() if content.lstrip()[: len(mark)].lower() == mark), None)
+    if kind is not None:
+        raise DataError(f"{label} is {kind}, expected a table as text. Save it as csv.")
+
+
+def _is_utf8(stream: Any, named: str | None) -> bool:
+    """Whether a file that is named to have a byte for each sign is UTF-8 throughout, with signs beyond ASCII."""
+    if named is None or not _SINGLE.match(codecs.lookup(named).name):
+        return False
+    decoder, plain = codecs.getincrementaldecoder("utf-8")(), True
+    stream.seek(0)
     try:
-        header = [name.strip() for name in next(reader, [])]
-        if len(header) > MAX_COLUMNS:
-            text = f"{label} has {len(header):,} columns, at most {MAX_COLUMNS:,} are read"
-            raise DataError(f"{text}. Save the numbers as one array instead: npy or npz.")
-        for row in reader:
-            if row and len(row) != len(header):
-                line = f"{label}, line {reader.line_num + skipped}"
-                told = f"{line}: {len(row)} columns, the first line names {len(header)}"
-                if len(header) == 1:
-                    way_out = "Delete what stands above the names of the columns, such as a title"
-                    raise DataError(f"{told}. {way_out}; a cell that holds {separator!r} stands in quotes.")
-                more = " A cell that holds one stands in quotes." * (len(row) > len(header))
-                raise DataError(f"{told}. Is the separator {separator!r} right?{more}")
-            if (len(rows) + 1) * len(header) > most:
-                text = f"{label} has more than {most:,} cells, line {reader.line_num + skipped} is one too many"
-                raise DataError(f"{text}. {INSTEAD}")
-            if row:
-                rows.append(row)
-                lines.append(reader.line_num + skipped)
-    except csv.Error as error:
-        raise DataError(_unquoted(label, text, separator, skipped) or f"{label}: {error}") from None
-    return header, rows, lines
+        while piece := stream.read(HEAD):
+            plain = plain and piece.isascii()
+            decoder.decode(piece)
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    finally:
+        stream.seek(0)
+    return not plain
+
+
+def _split(head: str, rest: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a text of which the head is read already."""
+    *whole, last = io.StringIO(head, newline="").readlines() or [""]
+    yield from whole
+    if last.endswith("\r") and (next_sign := rest.read(1)) != "\n":
+        yield last
+        last = next_sign
+    elif last.endswith("\r"):
+        last += "\n"
+    yield last if last.endswith("\n") else last + rest.readline(MAX_TEXT)
+    while line := rest.readline(MAX_TEXT):
+        yield line
+
+
+def _records(label: str, lines: Iterable[str], separator: str, skipped: int) -> Iterator[tuple[list[str], int]]:
+    """The names of the columns, then the rows, each with the line that it ends on. Raises DataError and csv.Error."""
+    csv.field_size_limit(MAX_TEXT)  # a cell may be a whole document; the file's size has its own limit
+    reader = csv.reader(lines, delimiter=separator, strict=True)
+    header = [name.strip() for name in next(reader, [])]
+    if len(header) > MAX_COLUMNS:
+        text = f"{label} has {len(header):,} columns, at most {MAX_COLUMNS:,} are read"
+        raise DataError(f"{text}. Save the numbers as one array instead: npy or npz.")
+    yield [name or f"Unnamed: {place}" for place, name in enumerate(header)], 1 + skipped
+    for row in reader:
+        if row and len(row) != len(header):
+            line = f"{label}, line {reader.line_num + skipped}"
+            told = f"{line}: {len(row)} columns, the first line names {len(header)}"
+            if len(header) == 1:
+                way_out = "Delete what stands above the names of the columns, such as a title"
+                raise DataError(f"{told}. {way_out}; a cell that holds {separator!r} stands in quotes.")
+            more = " A cell that holds one stands in quotes." * (len(row) > len(header))
+            raise DataError(f"{told}. Is the separator {separator!r} right?{more}")
+        if row:
+            yield row, reader.line_num + skipped
+
+
+def _need_header(label: str, names: Sequence[str], line: int, rows: Sequence[Any]) -> None:
+    """Refuse names that are none, and a table without rows. Raises DataError."""
+    double = twice(names)
+    if double is not None:
+        text = f"{label}, line {line}: two columns are called {printable(double)!r}"
+        raise DataError(f"{text}. Give each a name of its own.")
+    if not rows:
+        raise DataError(f"{label} holds no rows below the line that names its columns")
+    if all(map(_NUMBER.fullmatch, names)):
+        text = f"{label}, line {line}: {printable(', '.join(names[:4]))} are numbers"
+        raise DataError(f"{text}, expected the names of the columns. Write a line of names above them.")
 
 
 def _unquoted(label: str, text: str, separator: str, skipped: int) -> str:

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
-from typing import Final
+from typing import Any, Final
 
-from netspec.dims import Dim, Size
+from netspec.dims import BATCH, Dim, Size
 from netspec.layers.windows import CHANNELS
 from netspec.tensors import Dtype, Tensor, show
 
 WORDS: Final[Mapping[Dtype, str]] = {"float32": "", "int64": "int ", "bool": "bool "}
 """What a declaration of an input begins with."""
+
+
+def described(x: Any, *, open_batch: bool = True) -> Tensor:
+    """An array, a tensor or rows in files, samples first, as the graph describes it: bytes are the floats they become.
+
+    An `open_batch` is any number of samples, B, whatever is held.
+    """
+    dtype = str(x.dtype).removeprefix("torch.")
+    kind: Dtype = "bool" if dtype == "bool" else "float32" if dtype == "uint8" or "float" in dtype else "int64"
+    return Tensor((BATCH, *x.shape[1:]) if open_batch else tuple(x.shape), kind)
 
 
 def unfit(given: Sequence[Tensor], wanted: Mapping[str, Tensor]) -> list[tuple[str, str]]:

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets.base import Arrays, Dataset, Gives, Part
-from netspec.datasets.columns import Table, shown
+from netspec.datasets.columns import Table
 from netspec.datasets.dates import COMMON, PARTS
 from netspec.datasets.files import MEMORY, Files, show
 from netspec.datasets.holes import Holes, Missing
 from netspec.datasets.kinds import Categories, Kind, Numbers, listed, way_of
 from netspec.datasets.npy import NAMES, names
+from netspec.datasets.remarks import off_scale
 from netspec.datasets.roles import Roles, judged, need_apart
 from netspec.datasets.targets import TARGETS, Target, named_columns
 from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
-from netspec.datasets.values import apart, extent
 from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
 from netspec.datasets.writing import MINUS, SIGNS, Writing
 from netspec.dims import BATCH
@@ -26,7 +26,7 @@ from netspec.records import Bool, Checked, Choice, Float, Int, Maybe, refuse
 from netspec.records import Text as Word
 from netspec.tensors import Dtype, Tensor
 from netspec.tensors import show as shape
-from netspec.words import few, printable
+from netspec.words import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -423,7 +423,7 @@ class Tabular(Dataset):
             for kind, raw in zip(plan.kinds, part.inputs, strict=True):
                 seen = kind.learn(rows_of(raw), part.origin.name).get("extents", {})
                 for name in seen.keys() & known.get("extents", {}).keys():
-                    yield from _off_scale(part.origin.name, name, seen[name], known["extents"][name])
+                    yield from off_scale(part.origin.name, name, seen[name], known["extents"][name])
 
     def _taught(self, plan: Plan, part: Part) -> dict[str, Any]:
         """What the training part teaches of all columns."""
@@ -433,6 +433,19 @@ class Tabular(Dataset):
                 taught[key] = {**taught.get(key, {}), **found}
         taught |= {"units": dict(plan.units)} if plan.units else {}
         return taught | ({"ids": list(self.id)} if self.id else {})
+
+    def tables(self, path: Path) -> Iterator[Table]:
+        """The table in a file, a piece of its rows after the other where it can be read so, else whole.
+
+        Raises DataError.
+        """
+        yield self.table(path)
+
+    @property
+    def beside_inputs(self) -> frozenset[str]:
+        """The columns that may stand in a table and are no inputs."""
+        of_windows = [self.series, self.time] if self.window is not None else []
+        return frozenset([*self.aims, *self.id, *self.drop, *filter(None, of_windows)])
 
     def samples(self, paths: Sequence[Path], learnt: Mapping[str, Any]) -> list[Array]:
         return self.seen(self.table(only(paths)), learnt)
@@ -461,44 +474,6 @@ class Tabular(Dataset):
             return {"row": [str(row) for row in last]}
         cells = {name: table.texts(name) for name in named}
         return {name: [column[row] for row in last] for name, column in cells.items()}
-
-    def remarks(self, table: Table, learnt: Mapping[str, Any]) -> Iterator[str]:
-        """What is told of new samples: columns that the run does not take, and texts that its training did not have."""
-        columns = learnt["columns"]
-        known = {name for kind in columns.values() for name in kind} | {*self.aims, *self.id, *self.drop}
-        known |= {self.series, self.time} if self.window is not None else set()
-        extra = [name for name in table.columns if name not in known]
-        if extra:
-            yield f"{table.origin.name}: {few(map(printable, extra))} left aside, which the run does not take"
-        for name, known in columns.get("extents", {}).items():
-            numbers = table.column(name).floats()
-            yield from _off_scale(table.origin.name, name, extent(numbers) if numbers is not None else [], known)
-            yield from _bare(table, name, columns.get("units", {}).get(name, ""))
-        for name, texts in columns["categories"].items():
-            cells = table.texts(name)
-            other = [row for row, text in enumerate(cells) if text not in texts]
-            if other:
-                text = f"{table.cell(name, other[0])} is {shown(cells[other[0]])}, which training did not have"
-                yield f"{text}. It is taken as any other text, in {len(other):,} of {len(table):,} rows."
-
-
-def _off_scale(label: str, name: str, seen: list[float], known: list[float]) -> Iterator[str]:
-    """What is told of a column whose extent is `seen`, and may be on another scale than the `known` one of training."""
-    if seen and apart(seen, known):
-        text = f"{label}: numbers of {printable(name)} are as large as {_span(seen)}, in training as {_span(known)}"
-        yield f"{text}. Are they on the same scale?"
-
-
-def _bare(table: Table, name: str, unit: str) -> Iterator[str]:
-    """What is told of numbers without the unit that those of training have beside them."""
-    if unit and (bare := table.writing.units(table.texts(name)).get("")):
-        row = list(table.texts(name)).index(bare)
-        yield f"{table.cell(name, row)} is {shown(bare)}, which is taken as {printable(unit)}, as training has it"
-
-
-def _span(found: list[float]) -> str:
-    """The least and the largest of some numbers, as a message says them."""
-    return f"{found[0]:.4g}" if found[0] == found[2] else f"{found[0]:.4g} to {found[2]:.4g}"
 
 
 def _one(kind: Kind, taught: Mapping[str, Any]) -> Callable[[Array], Array]:

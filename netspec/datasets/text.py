@@ -126,8 +126,7 @@ class Text(Dataset):
             way_out = "Give longer texts, whose last tokens count; a network with input: int T, which takes any number"
             raise DataError(f"{text}. {way_out}, has to be trained anew.")
         if len(windows[shortest]) < longest or not longest:
-            text = f"{names[shortest]} has {len(windows[shortest]):,} tokens, expected {longest or 1:,} as in others"
-            raise DataError(f"{text}: nothing fills up what is shorter. Give texts of one length at a time.")
+            raise uneven(names[shortest], len(windows[shortest]), longest or 1)
         return np.stack(windows)
 
     def words_of(self, learnt: Mapping[str, Any]) -> Words:
@@ -196,6 +195,12 @@ class Text(Dataset):
         end = count * self.length
         inputs, target = tokens[:end].reshape(count, -1), tokens[1 : end + 1].reshape(count, -1)
         return Part((inputs,), target, Origin((show(path),), noun="window"))
+
+
+def uneven(name: str, count: int, expected: int) -> DataError:
+    """What is said of a text of fewer tokens than others that are given with it."""
+    text = f"{name} has {count:,} tokens, expected {expected:,} as in others"
+    return DataError(f"{text}: nothing fills up what is shorter. Give texts of one length at a time.")
 
 
 def _letters(known: Sequence[str]) -> tuple[str, ...]:

@@ -36,15 +36,17 @@ def expand(
     *,
     traced: bool = False,
     more: Mapping[tuple[str, str], int] | None = None,
+    free: Collection[str] = (),
     report: Report | None = None,
 ) -> tuple[Graph, list[Problem]]:
     """The graph of a document, and every problem in it. `sizes` are inputs in place of those that it declares.
 
     Where it is `traced`, its numbers know the expressions that they came from, and the parameters of blocks, by block
-    and name, can be so many `more` in every use. `report` is what takes the problems.
+    and name, can be so many `more` in every use. `free` are parameters that are computed from others, and yet come from
+    themselves. `report` is what takes the problems.
     """
     report = report or Report()
-    walk = _walker(document, report, traced, more or {})
+    walk = _walker(document, report, traced, more or {}, free)
     declared = walk.declared
     building = walk.root(document.name)
     building.inputs = _read_inputs(document, building, declared, report, sizes or {})
@@ -78,12 +80,14 @@ def expand(
     return graph, list(report.problems.values()) or list(unused_params(document))
 
 
-def _walker(document: Document, report: Report, traced: bool, more: Mapping[tuple[str, str], int]) -> Walk:
+def _walker(
+    document: Document, report: Report, traced: bool, more: Mapping[tuple[str, str], int], free: Collection[str]
+) -> Walk:
     """The walk through a document, which notes where numbers come from if it is `traced`."""
     if traced:
         from netspec.graph.tracing import TracedDeclared, TracedWalk
 
-        return TracedWalk(TracedDeclared(document, report), report, more)
+        return TracedWalk(TracedDeclared(document, report, free), report, more)
     return Walk(Declared(document, report), report)
 
 

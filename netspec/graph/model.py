@@ -14,12 +14,13 @@ from types import MappingProxyType
 from typing import Any, Final, Literal, Self, TypeVar
 
 from netspec.dims import Size, substitute
+from netspec.displays import Displayed
 from netspec.errors import At, Path
 from netspec.graph.blocks import Block
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Layer, Op
 from netspec.sections.weights import Weights
-from netspec.tensors import Tensor
+from netspec.tensors import Tensor, sample
 from netspec.wraps import Wrap, is_adapter
 
 NONE: Final[Mapping[Any, Any]] = MappingProxyType({})
@@ -254,6 +255,12 @@ class Route:
     ends: tuple[Value, ...] = ()
     """What each step that is an expert gives, or all steps together."""
 
+    def spread(self, count: Size) -> Size:
+        """What one run of a step counts, over the runs of all experts."""
+        fixed = substitute(count, {ROUTED: 0})
+        shared = substitute(count + fixed * -1, {ROUTED: self.shares})
+        return fixed + shared // self.experts if self.apart else fixed * self.experts + shared
+
 
 ROUTED: Final = "routed"
 """The size of what is routed to one expert."""
@@ -324,10 +331,7 @@ class Level:
         if self.scan is not None:
             count = count * self.scan.length
         if self.route is not None:
-            fixed = substitute(count, {ROUTED: 0})
-            shared = substitute(count + fixed * -1, {ROUTED: self.route.shares})
-            experts = self.route.experts
-            count = fixed + shared // experts if self.route.apart else fixed * experts + shared
+            count = self.route.spread(count)
         return self.parent.spread(count) if self.parent is not None else count
 
     @property
@@ -422,8 +426,8 @@ def _aliases(level: Level, prefix: str) -> Iterator[str]:
             yield from _aliases(step.body, f"{prefix}{name}.")
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+@dataclass(frozen=True, slots=True, repr=False)
+class Graph(Displayed):
     """A whole network. Everything that shows, prints or builds one reads only this."""
 
     name: str
@@ -497,3 +501,17 @@ class Graph:
     def macs(self) -> Size | None:
         """Multiply-accumulates of one forward pass at batch 1; None where a part is unknown."""
         return self.root.macs()
+
+    def __repr__(self) -> str:
+        """Its name, and what there is of it."""
+        return f"<Graph {self.name}: {self.in_words}>"
+
+    @property
+    def in_words(self) -> str:
+        """`1 x 28 x 28 -> 10, 1,234 parameters`, and how many of these are trained, and what a sample costs."""
+        given, made = (", ".join(sample(t.shape) for t in held.values()) for held in (self.inputs, self.outputs))
+        count = sum(map(prod, self.trained().values())) if self.weights.freeze else self.parameter_count
+        trained = f", {count:,} of them trained" if count != self.parameter_count else ""
+        macs = self.macs()
+        cost = f", {macs:,} MACs" if isinstance(macs, int) else ""
+        return f"{given} -> {made}, {self.parameter_count:,} parameters{trained}{cost}"

@@ -114,7 +114,9 @@ def plain(value: Any) -> Any:
 def symbolic(value: Any, node: Node) -> Any:
     """`value` as what `node` stands for, and so each entry of a list."""
     if isinstance(value, list | tuple):
-        entries = (ast.Subscript(node, ast.Constant(i), ast.Load()) for i in range(len(value)))
+        listed = isinstance(node, ast.List) and len(node.elts) == len(value)
+        entries: Iterable[Node] = (ast.Subscript(node, ast.Constant(i), ast.Load()) for i in range(len(value)))
+        entries = node.elts if isinstance(node, ast.List) and listed else entries
         return type(value)(symbolic(entry, at) for entry, at in zip(value, entries, strict=True))
     return traced(value, node) if isinstance(value, int) and not isinstance(value, bool) else value
 
@@ -192,15 +194,31 @@ def replaced(node: Node, nodes: Mapping[str, Node]) -> Node:
             return ast.Call(node.func, [replaced(argument, nodes) for argument in node.args], [])
         case ast.Subscript():
             value = replaced(node.value, nodes)
-            if isinstance(value, ast.Tuple | ast.List) and (place := number(node.slice)) is not None:
-                return value.elts[place]
-            return ast.Subscript(value, replaced(node.slice, nodes), node.ctx)
+            index = replaced(node.slice, nodes)
+            return entry(value, index) or ast.Subscript(value, index, node.ctx)
         case ast.IfExp():
             test = replaced(node.test, nodes)
             if (holds := settled(test)) is not None:
                 return replaced(node.body if holds else node.orelse, nodes)
             return ast.IfExp(test, replaced(node.body, nodes), replaced(node.orelse, nodes))
     return type(node)(**{field: _replaced(value, nodes) for field, value in ast.iter_fields(node)})
+
+
+def entry(value: Node, index: Node) -> Node | None:
+    """What an index takes of a list that is written out or of a part of one, `w[2]` for `w[1:][1]`; None for others."""
+    place = number(index)
+    match value, index:
+        case ((ast.Tuple() | ast.List()), _) if place is not None:
+            return value.elts[place]
+        case ast.List(), ast.Slice() if not symbols(index):
+            parts = (index.lower, index.upper, index.step)
+            bounds = (None if part is None else ast.literal_eval(part) for part in parts)
+            return ast.List(value.elts[slice(*bounds)], ast.Load())
+        case ast.Subscript(value=whole, slice=ast.Slice(lower=begin, step=None)), _ if place is not None and place >= 0:
+            first = 0 if begin is None else number(begin)
+            if first is not None and first >= 0:
+                return ast.Subscript(whole, ast.Constant(first + place), ast.Load())
+    return None
 
 
 def settled(test: Node) -> bool | None:

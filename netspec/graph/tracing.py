@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,10 +29,12 @@ from netspec.graph.walk import Walk
 from netspec.graph.written import Written
 from netspec.language import expressions
 from netspec.language.calls import Arguments, construct, expression, nothing
+from netspec.language.formulas import LETTERS
 from netspec.language.refusals import Refused
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op
 from netspec.python.nodes import same
+from netspec.sections.document import Document
 from netspec.sections.params import Params, bare
 from netspec.tensors import Tensor
 
@@ -48,12 +50,17 @@ class Known(dict[str, Any]):
 class TracedDeclared(Declared):
     """The declarations of a document, whose parameters are symbols."""
 
+    def __init__(self, document: Document, report: Report, free: Collection[str]) -> None:
+        """`free` are parameters that are computed from others, and are symbols all the same."""
+        self.free = free
+        super().__init__(document, report)
+
     def read_params(self) -> Params:
         params = super().read_params()
         nodes: dict[str, Node] = {}
         for name, written in self.document.params.items():
-            computed = "$" in str(written)
-            nodes[name] = _computed(written, nodes) if computed else symbols.name(symbols.root_symbol(name))
+            own = "$" not in str(written) or name in self.free
+            nodes[name] = symbols.name(symbols.root_symbol(name)) if own else computed(written, nodes)
         params.values = Known(params.values, nodes)
         return params
 
@@ -67,10 +74,12 @@ class TracedDeclared(Declared):
         return Known({name: plain(value) for name, value in params.items()}, nodes)
 
 
-def _computed(written: Any, nodes: Mapping[str, Node]) -> Node:
+def computed(written: Any, nodes: Mapping[str, Node]) -> Node:
     """The expression of a parameter that is computed from those above it."""
+    if isinstance(written, list):
+        return ast.List([computed(each, nodes) for each in written], ast.Load())
     expr = expression(written)
-    return LOST if expr is None else _Origin(nodes, nothing).of(expr)
+    return node_of(written) if expr is None else _Origin(nodes, nothing).of(expr)
 
 
 class TracedOperations(Operations):
@@ -78,7 +87,7 @@ class TracedOperations(Operations):
 
     def step(self, word: str, written: Written, scope: Scope, name: str, row: object) -> Step:
         step = super().step(word, written, scope, name, row)
-        origins = {field: origin(expr, scope) for field, expr in step.written.items()}
+        origins = {field: _field_origin(step, field, scope) for field in step.written}
         step.origins = {**origins, "": origin(written.op, scope)} if isinstance(written.op, Expr) else origins
         if step.op is not None and step.op.joins:
             step.value.tensor = gathered(step, scope.level)
@@ -158,6 +167,8 @@ class TracedWalk(Walk):
         """What each of them is given, by its number."""
         self.ends: list[int] = []
         """How many steps the level had at the end of each round so far of the repeat that is walked."""
+        self.rows: Node = LOST
+        """What the rows are of the repeat that begins."""
 
     def root(self, name: str) -> Level:
         level = super().root(name)
@@ -168,6 +179,8 @@ class TracedWalk(Walk):
     def _repeat(self, group: dict[str, Any], body: Any, path: Path, inner: Path, scope: Scope) -> list[Value]:
         begin, number, around = len(scope.level.steps), self.repeats + 1, self.ends
         self.ends = []
+        written = expression(group["repeat"])
+        self.rows = LOST if written is None else origin(written, scope)
         ends = super()._repeat(group, body, path, inner, scope)
         self._note_repeat(scope, begin, number, [at - begin for at in self.ends], ends)
         self.ends = around
@@ -189,7 +202,8 @@ class TracedWalk(Walk):
         """The parameters of the rounds of a repeat that begins, whose counter and whose row are symbols."""
         self.repeats += 1
         names = (name for name in rounds[0] if name != "i") if rounds else ()
-        known = self.given[self.repeats] = _Given(given(), tuple(names))
+        known = self.given[self.repeats] = _Given(given(), tuple(names), self.rows)
+        self.rows = LOST
         found: list[dict[str, Any]] = []
         for turn, params in enumerate(rounds):
             nodes = known.nodes(symbols.name(symbols.counter_symbol(self.repeats, turn)), params)
@@ -227,12 +241,16 @@ class _Given:
     value: Any
     names: tuple[str, ...]
     """What `as` calls the values of a row."""
+    written: Node
+    """The expression that it is given by; LOST where that is none."""
 
     @property
     def table(self) -> Node | None:
         """The rows, if it has such: the list that they are the entries of, where they are those of one."""
         if not isinstance(self.value, list) or (len(self.names) == 1 and any(map(_is_single, self.value))):
             return None
+        if isinstance(self.written, ast.Subscript) and isinstance(self.written.slice, ast.Slice):
+            return self.written
         rows = node_of(self.value)
         assert isinstance(rows, ast.List)
         heads = [_list_of(node, place) for place, node in enumerate(rows.elts)]
@@ -355,6 +373,15 @@ def _outside(size: int, level: Level) -> Node:
 def origin(expr: Expr, scope: Scope) -> Node:
     """An expression of the spec over the symbols of the block that it stands in; LOST where it asks for more."""
     return _Origin(_Names(scope), scope.lookup).of(expr)
+
+
+def _field_origin(step: Step, field: str, scope: Scope) -> Node:
+    """The expression of one argument of a step; in a formula, letters of places stay what they are."""
+    expr = step.written[field]
+    if step.op is None or not step.op.fields[field].places:
+        return origin(expr, scope)
+    letters = {letter: symbols.name(letter) for letter in LETTERS}
+    return _Origin(ChainMap(letters, _Names(scope)), scope.lookup).of(expr)  # type: ignore[arg-type]
 
 
 class _Names(Mapping[str, Node]):

@@ -9,6 +9,7 @@ from netspec.layers.base import Layer, Spatial
 from netspec.layers.pooling import INDICES, with_indices
 from netspec.layers.windows import Factors, for_axes, spread
 from netspec.records import Bool, Numbers
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, need_float, need_known, need_rank
 
 
@@ -35,6 +36,11 @@ class AdaptiveAvgPool(AdaptivePool):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return self.resized(inputs[0])
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input; nothing where there is one window, which is a mean."""
+        single = self.dims > 1 and all(size == 1 for size in self.resized(inputs[0].tensor).shape[2:])
+        return tape.plain(self, inputs, "" if single else "input")  # a mean where there is one window
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
@@ -73,6 +79,14 @@ class AdaptiveMaxPool(AdaptivePool):
 
     def shape(self, *inputs: Tensor) -> Tensor | tuple[Any, ...]:
         return with_indices(self.resized(inputs[0]), self.return_indices)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and the places of the largest values, given or not."""
+        made = tape.plain(self, inputs, "input")
+        values, places = made if isinstance(made, tuple) else (made, tape.new(made.shape, dtype="int64"))
+        if values.grad:
+            tape.keep(places)
+        return made
 
 
 class AdaptiveMaxPool1d(AdaptiveMaxPool):
@@ -120,6 +134,10 @@ class GAP(Layer):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return inputs[0].with_shape(*inputs[0].shape[:2], *(1,) * self.dims)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing, as it is a mean; over a sequence the input."""
+        return tape.plain(self, inputs, "input" if self.dims == 1 else "")
 
 
 class FractionalMaxPool(Spatial):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
 from netspec.layers.base import Layer, X
 from netspec.records import Bool, Float, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, show
 
 
@@ -156,6 +158,14 @@ class MultiheadAttention(Layer):
         keys = need_sequence(key, self.batch_first)[1]
         return attention_macs(batch, queries, keys, self._widths(), self._seen(keys))
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its projections and the kernel between them keep."""
+        query, key, value, masks = self.spelled_out(inputs)
+        if self.add_bias_kv or self.add_zero_attn or self.kdim is not None or self.vdim is not None:
+            return tape.unread(self, inputs)
+        made, weights = attended(tape, self, self.num_heads, "", (query, key, value), masks, self.need_weights)
+        return made, weights
+
 
 class Attention(MultiheadAttention):
     """Multi-head attention for batch x length x width, which gives the output alone."""
@@ -166,3 +176,57 @@ class Attention(MultiheadAttention):
 
     batch_first = Bool("batch x length x width, not length x batch x width", True, torch_default=False)
     need_weights = Bool("also give the weights of the attention", False, torch=False, keyword=True)
+
+
+def attended(
+    tape: Tape,
+    op: Any,
+    heads: int,
+    prefix: str,
+    given: tuple[Held, Held, Held],
+    masks: dict[str, Held],
+    weighted: bool = False,
+) -> tuple[Held, Held | None]:
+    """What F.multi_head_attention_forward keeps of queries, keys and values, and what it gives: output and weights.
+
+    `prefix` is before the names of its parameters.
+    """
+    query, key, value = (x.transpose(0, 1) if op.batch_first else x for x in given)
+    width = need_known(query.shape[-1], -1)
+    own = {name: tape.own(f"{prefix}{name}") for name in attention_parameters(width, width, width, op.bias)}
+    weight, bias = own["in_proj_weight"], own.get("in_proj_bias")
+    one, two = given[0] is given[1] is given[2], given[1] is given[2]
+    cuts = [3] if one else [1, 2] if two else [1, 1, 1]
+    parts: list[Held] = []
+    for x, count in zip((query, key, value) if not two else (query, key), cuts, strict=False):
+        stretch = replace(weight, shape=(count * width, width))
+        made = tape.linear(x, stretch, bias)
+        if count > 1:  # the parts of one product are copied apart
+            made = tape.new((count, *x.shape[:-1], width), [made], like=None).without(0)
+        parts += [made] * count
+    length, batch = query.shape[:2]
+    each = width // heads
+
+    def split(x: Held) -> Held:
+        """One head of one sample after the other."""
+        return tape.reshape(x, (x.shape[0], batch * heads, each)).transpose(0, 1)
+
+    q, k, v = map(split, parts)
+    mask = next(iter(masks.values()), None)
+    if weighted:
+        scores = tape.matmul(tape.each(q), k.transpose(-2, -1))
+        scores = tape.dropout(tape.softmax(scores), op.dropout)
+        mixed = tape.flatten(tape.contiguous(tape.matmul(scores, v).transpose(0, 1)), 0, 1)
+        mixed = tape.reshape(mixed, (length * batch, width))
+    else:
+        q, k, v = (tape.reshape(x, (batch, heads, x.shape[1], each)) for x in (q, k, v))
+        mixed = tape.contiguous(tape.attention(q, k, v, mask, op.dropout).permute((2, 0, 1, 3)))
+        mixed = tape.reshape(mixed, (length * batch, width))
+    out = tape.linear(mixed, own["out_proj.weight"], own.get("out_proj.bias"))
+    found = tape.reshape(out, (length, batch, width))
+    shares = None
+    if weighted:
+        keys = key.shape[0]
+        averaged = getattr(op, "average_attn_weights", True)
+        shares = tape.new((batch, length, keys) if averaged else (batch, heads, length, keys), [out])
+    return (found.transpose(0, 1) if op.batch_first else found), shares

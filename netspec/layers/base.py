@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 from netspec.catalogue import Entry
 from netspec.dims import Size
 from netspec.layers.windows import AXES, spread
+from netspec.saved import Held, Tape
 from netspec.tensors import SIZED, TOKENS, Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample
 
 X = TypeVar("X")
@@ -76,6 +77,8 @@ class Op(Entry):
     """Whether its results lie along axis 1 of its weight, and not along axis 0."""
     joins: ClassVar[bool] = False
     """Whether it puts its inputs one after the other along the axis `dim`."""
+    keeps: ClassVar[str | None] = None
+    """Where it makes new tensors in one step: what of them backward reads, in the words of `Tape.plain`."""
     counts: ClassVar[bool] = False
     """Whether it gives the numbers from `start` to `end`."""
 
@@ -137,6 +140,13 @@ class Op(Entry):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size | None:
         """Multiply-accumulates of one call; None where they cannot be told. Elementwise work counts 0."""
         return 0
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What comes out in training, nested as by `shape`, with all that backward will read kept on the tape.
+
+        An operation that does not say it, by this or by `keeps`, is told as one of which that is not known.
+        """
+        return tape.unread(self, inputs) if self.keeps is None else tape.plain(self, inputs, self.keeps)
 
     def picks_along(self) -> int | None:
         """The axis along which it gives some of the values, with their places; None where it does no such thing."""

@@ -10,6 +10,7 @@ from netspec.dims import Size, product
 from netspec.layers.base import Spatial
 from netspec.layers.windows import need_window, same_padding, spread, window
 from netspec.records import Bool, Choice, Field, Int, Numbers
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 MODES = ("zeros", "reflect", "replicate", "circular")
@@ -42,6 +43,15 @@ class Convolution(Spatial):
                 hint = f"Groups divide both {fitted.in_channels} and {fitted.out_channels}, as {{}} does."
                 raise Misfit(text, hint.format(gcd(fitted.in_channels, fitted.out_channels)), field="groups")
         return fitted
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, padded where its edges are not filled with zeros, and the weight."""
+        x = inputs[0]
+        shape = self.shape(x.tensor)
+        assert isinstance(shape, Tensor)
+        if self.padding_mode != "zeros":
+            return tape.unread(self, inputs)
+        return tape.conv(x, tape.own("weight"), tape.own("bias") if self.bias else None, shape.shape)
 
 
 class DirectConvolution(Convolution):

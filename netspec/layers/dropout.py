@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
 from netspec.records import Bool, Float
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 
@@ -36,6 +37,10 @@ class Dropout(Dropping):
     """Sets numbers to 0 at random while training and scales the others up."""
 
     example, example_input = "dropout 0.1", "128"
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The noise, or on a GPU a mask."""
+        return tape.dropout(inputs[0], self.p)
 
 
 class AlphaDropout(Dropping):
@@ -68,6 +73,11 @@ class ChannelDropout(Dropping):
     def fitted(self, *inputs: Tensor) -> Self:
         need_rank(inputs[0], self.dims + 2, what=AXES[self.dims])
         return super().fitted(*inputs)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The noise of each channel."""
+        x = inputs[0]
+        return tape.dropout(x, self.p, (*x.shape[:2], *(1,) * self.dims))
 
 
 class Dropout1d(ChannelDropout):

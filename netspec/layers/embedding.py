@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from netspec.layers.base import Layer
 from netspec.records import Bool, Choice, Float, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 MODES = ("sum", "mean", "max")
@@ -49,6 +50,13 @@ class Embedding(Lookup):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return Tensor((*inputs[0].shape, self.embedding_dim))
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The numbers that are looked up."""
+        weight = tape.own("weight")
+        if weight.grad:
+            tape.keep(inputs[0])
+        return tape.new((*inputs[0].shape, self.embedding_dim), [weight])
 
 
 class EmbeddingBag(Lookup):

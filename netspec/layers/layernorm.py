@@ -7,6 +7,7 @@ from typing import Any, Self
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
 from netspec.records import Bool, Float, Int
+from netspec.saved import Held, Tape
 from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample, show
 
@@ -70,6 +71,12 @@ class LayerNorm(TrailingNorm):
     def needs_module(self) -> bool:
         return self.elementwise_affine
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and mean and deviation of each place."""
+        x = inputs[0]
+        weights = (tape.own(name) for name in self.parameters())
+        return tape.norm(x, *weights, groups=x.shape[: len(x.shape) - len(self._sizes())])
+
 
 class RMSNorm(TrailingNorm):
     """Divides each sample by the root of its mean square over the last axis, or the last axes."""
@@ -84,6 +91,11 @@ class RMSNorm(TrailingNorm):
 
     def needs_module(self) -> bool:
         return self.elementwise_affine
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What the functions that it is made of keep."""
+        weight = tape.own("weight") if self.elementwise_affine is True else None
+        return tape.rms_norm(inputs[0], weight, len(self._sizes()))
 
 
 class ResponseNorm(Layer):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from netspec.dims import Size, product
 from netspec.layers.base import Layer
 from netspec.records import Bool, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, sample, show
 
 
@@ -42,6 +43,10 @@ class Linear(Layer):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         return product(output.shape) * self.in_features
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, as rows of a matrix."""
+        return tape.linear(inputs[0], tape.own("weight"), tape.own("bias") if self.bias else None)
+
 
 class FC(Linear):
     """Flattens everything after the batch, then multiplies by a learned matrix."""
@@ -66,6 +71,10 @@ class FC(Linear):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return inputs[0].with_shape(inputs[0].shape[0], self.out_features)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, flattened: a copy where maps are stored pixel by pixel."""
+        return super().kept(tape, tape.flatten(inputs[0], 1) if self.flattens else inputs[0])
 
 
 class Bilinear(Layer):
@@ -114,4 +123,8 @@ class Identity(Layer):
     example, example_input = "identity", "8"
 
     def shape(self, *inputs: Tensor) -> Tensor:
+        return inputs[0]
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: it gives its input."""
         return inputs[0]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from netspec.dims import product
 from netspec.layers.base import Layer, Spatial
 from netspec.layers.layernorm import affine_parameters
 from netspec.records import Bool, Float, Int, Maybe
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, need_float, need_rank
 
 
@@ -41,6 +42,10 @@ class ChannelNorm(Layer):
             return {}
         each = (self.num_features,)
         return {"running_mean": each, "running_var": each, "num_batches_tracked": ()}
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and mean and deviation of each channel."""
+        return tape.batch_norm(inputs[0], *(tape.own(name) for name in self.parameters()))
 
 
 class BatchNorm1d(ChannelNorm):
@@ -81,6 +86,10 @@ class SyncBatchNorm(ChannelNorm):
     words = ("sync_batchnorm", "sync_batch_norm")
     example, example_input = "sync_batchnorm", "16x32x32"
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and mean and deviation of each channel."""
+        return tape.batch_norm(inputs[0], *(tape.own(name) for name in self.parameters()))
+
 
 class InstanceNorm(ChannelNorm, Spatial):
     """InstanceNorm1d, 2d and 3d."""
@@ -100,6 +109,10 @@ class InstanceNorm(ChannelNorm, Spatial):
 
     def needs_module(self) -> bool:
         return self.affine or self.track_running_stats
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Not known: torch repeats its statistics for each sample."""
+        return tape.unread(self, inputs)
 
 
 class InstanceNorm1d(InstanceNorm):
@@ -153,3 +166,9 @@ class GroupNorm(Layer):
 
     def needs_module(self) -> bool:
         return self.affine
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and mean and deviation of each group."""
+        x = tape.mapped(inputs[0])
+        weights = (tape.own(name) for name in self.parameters())
+        return tape.norm(x, *weights, groups=(x.shape[0], self.num_groups), mapped=True)

@@ -9,6 +9,7 @@ from netspec.dims import Size
 from netspec.layers.base import Spatial
 from netspec.layers.windows import need_window, same_padding, spread, window
 from netspec.records import Bool, Field, Float, Int, Numbers
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 INDICES = "also give where each largest value stands, as max_unpool wants it"
@@ -87,6 +88,14 @@ class MaxPool(Pool):
     def shape(self, *inputs: Tensor) -> Tensor | tuple[Any, ...]:
         return with_indices(self.pooled(inputs[0], self.padding, self.dilation, self.ceil_mode), self.return_indices)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and the places of the largest values, given or not."""
+        made = tape.plain(self, inputs, "input")
+        values, places = made if isinstance(made, tuple) else (made, tape.new(made.shape, dtype="int64"))
+        if values.grad:
+            tape.keep(places)
+        return made
+
 
 def with_indices(output: Tensor, wanted: bool) -> Tensor | tuple[Any, ...]:
     """The output, followed by the indices where they are wanted."""
@@ -120,6 +129,7 @@ class MaxPool3d(MaxPool):
 class AvgPool(Pool):
     """AvgPool1d, 2d and 3d."""
 
+    keeps = "input"
     rule = (
         "Channels stay; each size becomes (size + 2 padding - kernel_size) // stride + 1, or rounds up with ceil_mode."
     )

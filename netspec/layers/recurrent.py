@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Final, Self
 
 from netspec.dims import Size, product
 from netspec.layers.base import Layer
 from netspec.records import Bool, Choice, Field, Float, Int
-from netspec.tensors import Misfit, Shape, Tensor, need_float
+from netspec.saved import Held, Tape
+from netspec.tensors import Misfit, Shape, Tensor, need_float, need_known
 
 NONLINEARITIES = ("tanh", "relu")
 
@@ -138,6 +139,30 @@ class LSTM(Recurrent):
         h, *_ = super().states(x)
         return [h, (*h[:2], self.hidden_size)]
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Inputs, outputs and states of each layer, and the room that oneDNN works in."""
+        if tape.cuda or tape.short or self.projected or not self.bias:
+            return tape.unread(self, inputs)
+        x = tape.contiguous(inputs[0].transpose(0, 1) if self.batch_first else inputs[0])
+        begin = inputs[1:] or [tape.new(shape) for shape in self.states(inputs[0].tensor)]
+        places, batch, _ = x.shape
+        for layer in range(self.num_layers):
+            parts = []
+            for direction in range(self.directions):
+                ending = f"l{layer}{'_reverse' * direction}"
+                own = [tape.own(f"{name}_{ending}") for name in ("weight_ih", "weight_hh")]
+                out = tape.new((places, batch, self.hidden_size), [x, *own, *begin])
+                last = [tape.new((batch, self.hidden_size), [out]) for _ in range(2)]
+                if out.grad:
+                    size = workspace(places, batch, need_known(x.shape[-1], -1), self.hidden_size)
+                    tape.keep(x, *begin, out, *last, tape.new((size,), dtype="uint8"))
+                parts.append(out)
+            x = parts[0] if len(parts) == 1 else tape.new((places, batch, 2 * self.hidden_size), parts)
+            if layer < self.num_layers - 1:
+                x = tape.dropout(x, self.dropout)
+        states = tuple(tape.new(shape, [x]) for shape in self.states(inputs[0].tensor))
+        return (x.transpose(0, 1) if self.batch_first else x), states
+
 
 class Cell(Layer):
     """What the cells share: one step for a batch of vectors. The state may be given; it is zeros if not."""
@@ -207,3 +232,28 @@ class LSTMCell(Cell):
     results = ("h", "c")
     words = ("lstm_cell",)
     example, example_input = "lstm_cell 32", "16"
+
+
+def workspace(places: Size, batch: Size, width: int, hidden: int) -> Size:
+    """Bytes that oneDNN keeps of one layer of an LSTM: gates, outputs and states of all places, each on own pages.
+
+    oneDNN, src/cpu/rnn/rnn_utils.hpp: `set_workspace_sizes` and `get_good_ld`.
+    """
+    entry = _spaced(max(width, hidden))
+    rows = [(places * _spaced(4 * hidden), 1), (places * _spaced(hidden), 1)]
+    rows += [((places + 1) * (2 * entry), 3), ((places + 1) * (2 * hidden), 2)]
+    total: Size = 0
+    for row, count in rows:
+        pages = (row * batch * 4 + (_PAGE - 1)) // _PAGE
+        total = total + pages * (_PAGE * count)
+    return total
+
+
+_PAGE: Final = 4096
+"""Bytes of a page of memory."""
+
+
+def _spaced(width: int) -> int:
+    """A width with room behind it, so that rows begin where the processor reads them best."""
+    found = -(-width // 16) * 16
+    return found + 16 if found % 256 == 0 else found

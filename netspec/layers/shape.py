@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from netspec.dims import Size, product
 from netspec.layers.base import Layer
 from netspec.records import Int
+from netspec.saved import Held, Tape
 from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, axis_size, need_known, sample, show
 
@@ -32,6 +33,10 @@ class Flatten(Layer):
             text = f"merges axes {self.start_dim} to {self.end_dim}, which are in the wrong order for {show(x.shape)}"
             raise Misfit(text, field="start_dim", code="bad-argument")
         return x.with_shape(*x.shape[:start], product(x.shape[start : end + 1]), *x.shape[end + 1 :])
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; a copy is made where the numbers do not lie so."""
+        return tape.flatten(inputs[0], self.start_dim, self.end_dim)
 
 
 class Unflatten(Layer):
@@ -72,6 +77,10 @@ class Unflatten(Layer):
                 code="unknown-size",
             )
         return tuple(count if s == -1 else s for s in sizes)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
+        return tape.reshape(inputs[0], self.shape(inputs[0].tensor).shape)
 
 
 class ChannelShuffle(Layer):

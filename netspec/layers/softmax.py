@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from netspec.dims import Size
 from netspec.layers.activation import Activation
 from netspec.records import Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, axis_size, need_known, need_rank
 
 
@@ -29,12 +30,20 @@ class Softmax(AlongAxis):
     makes = "probabilities"
     example = "softmax 1"
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The result, in float32 on a GPU."""
+        return tape.softmax(inputs[0])
+
 
 class Softmin(AlongAxis):
     """Turns numbers along an axis into probabilities, the smallest number being the likeliest."""
 
     makes = "probabilities"
     example = "softmin 1"
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The result; the input is negated before."""
+        return tape.softmax(tape.each(inputs[0]))
 
 
 class LogSoftmax(AlongAxis):
@@ -43,6 +52,10 @@ class LogSoftmax(AlongAxis):
     makes = "log probabilities"
     example = "log_softmax 1"
     words = ("log_softmax",)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The result, in float32 on a GPU."""
+        return tape.softmax(inputs[0])
 
 
 class Softmax2d(Activation):
@@ -55,10 +68,15 @@ class Softmax2d(Activation):
         need_rank(inputs[0], 4, what="channels x height x width")
         return super().fitted(*inputs)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The result, in float32 on a GPU."""
+        return tape.softmax(inputs[0])
+
 
 class GLU(Activation):
     """Splits an axis in two halves and gates the first with the sigmoid of the second: a sigmoid(b)."""
 
+    keeps = "input"
     rule = "The axis dim becomes half as long; all others stay."
     example = "glu 1"
 

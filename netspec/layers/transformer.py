@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
 from netspec.layers.attention import (
+    attended,
     attention_macs,
     attention_parameters,
     check_mask,
@@ -16,6 +17,7 @@ from netspec.layers.attention import (
 )
 from netspec.layers.base import Layer
 from netspec.records import Bool, Choice, Field, Float, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 Shapes = dict[str, tuple[int, ...]]
@@ -98,6 +100,23 @@ class Transforming(Layer):
         if getattr(self, name) and masked:
             raise Misfit(f"has {name} next to a mask", "Keep one of them.", field=name, code="contradiction")
 
+    def normed(self, tape: Tape, x: Held, name: str) -> Held:
+        """A layer norm, whose parameters have this name before theirs."""
+        weights = (tape.own(each) for each in self.norm_parameters(name))
+        return tape.norm(x, *weights, groups=x.shape[:-1])
+
+    def fed(self, tape: Tape, x: Held, prefix: str) -> Held:
+        """The two linear maps with what lies between them and behind."""
+        bias = (lambda name: tape.own(f"{prefix}{name}.bias")) if self.bias else (lambda name: None)
+        wide = tape.linear(x, tape.own(f"{prefix}linear1.weight"), bias("linear1"))
+        wide = tape.dropout(tape.each(wide, "result" if self.activation == "relu" else "input"), self.dropout)
+        return tape.dropout(tape.linear(wide, tape.own(f"{prefix}linear2.weight"), bias("linear2")), self.dropout)
+
+    def looked(self, tape: Tape, x: Held, memory: Held | None, prefix: str, masks: dict[str, Held]) -> Held:
+        """An attention to the sequence itself or to a memory, and the dropout behind it."""
+        given = (x, x, x) if memory is None else (x, memory, memory)
+        return tape.dropout(attended(tape, self, self.nhead, prefix, given, masks)[0], self.dropout)
+
 
 class Encoding(Transforming):
     """What the encoder and its layer share: one sequence, and perhaps masks of length x length and batch x length."""
@@ -114,6 +133,16 @@ class Encoding(Transforming):
         self.check_masks(inputs, batch, {self.mask_name: (length, length), "src_key_padding_mask": (length,)})
         self.need_no_mask("is_causal", self.mask_name in self.by_name(inputs))
         return fitted
+
+    def encoded(self, tape: Tape, x: Held, masks: dict[str, Held], prefix: str) -> Held:
+        """What one layer keeps, and what it gives."""
+        if self.norm_first:
+            x = tape.add(
+                x, self.looked(tape, self.normed(tape, x, f"{prefix}norm1"), None, f"{prefix}self_attn.", masks)
+            )
+            return tape.add(x, self.fed(tape, self.normed(tape, x, f"{prefix}norm2"), prefix))
+        x = self.normed(tape, tape.add(x, self.looked(tape, x, None, f"{prefix}self_attn.", masks)), f"{prefix}norm1")
+        return self.normed(tape, tape.add(x, self.fed(tape, x, prefix)), f"{prefix}norm2")
 
 
 class Decoding(Transforming):
@@ -150,6 +179,11 @@ class TransformerEncoderLayer(Encoding):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         batch, length = self.lengths(inputs)
         return self.layer_macs(batch, length, length)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its attention, norms and linear maps keep."""
+        x, masks = inputs[0], dict(list(self.by_name(inputs).items())[1:])
+        return self.encoded(tape, x, masks, "")
 
 
 class TransformerDecoderLayer(Decoding):
@@ -198,6 +232,13 @@ class TransformerEncoder(Encoding, Layers):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         batch, length = self.lengths(inputs)
         return self.layer_macs(batch, length, length) * self.num_layers
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its layers keep, one after the other."""
+        x, masks = inputs[0], dict(list(self.by_name(inputs).items())[1:])
+        for number in range(self.num_layers):
+            x = self.encoded(tape, x, masks, f"layers.{number}.")
+        return self.normed(tape, x, "norm") if self.norm else x
 
 
 class TransformerDecoder(Decoding, Layers):

@@ -9,6 +9,7 @@ from netspec.dims import Size, product
 from netspec.layers.base import Layer, Spatial
 from netspec.layers.windows import AXES, Counts, Factors, for_axes, need_window, spread, window
 from netspec.records import Bool, Choice, Int, Numbers
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, need_float, need_known, need_rank, sample, show
 
 RANKS = {"linear": (3,), "bilinear": (4,), "bicubic": (4,), "trilinear": (5,)}
@@ -108,6 +109,7 @@ class UpsamplingBilinear2d(Upsampling2d):
 class PixelShuffle(Layer):
     """Makes a map larger by spreading groups of channels over space: C r^2 x H x W to C x H r x W r."""
 
+    keeps = ""
     rule = "channels x height x width become channels / r^2 x height r x width r, r being upscale_factor."
     functional = True
     words = ("pixel_shuffle",)
@@ -123,10 +125,15 @@ class PixelShuffle(Layer):
             raise Misfit(text, field="upscale_factor")
         return x.with_shape(*batch, channels // (r * r), height * r, width * r)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; the numbers are copied into their order."""
+        return tape.contiguous(super().kept(tape, *inputs))
+
 
 class PixelUnshuffle(Layer):
     """Makes a map smaller by moving blocks of it into channels: C x H r x W r to C r^2 x H x W."""
 
+    keeps = ""
     rule = "channels x height x width become channels r^2 x height / r x width / r, r being downscale_factor."
     functional = True
     words = ("pixel_unshuffle",)
@@ -142,6 +149,10 @@ class PixelUnshuffle(Layer):
                 text = f"needs a height and width that {r} divides, its input has {height} x {width}"
                 raise Misfit(text, field="downscale_factor")
         return x.with_shape(*batch, channels * (r * r), height // r, width // r)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; the numbers are copied into their order."""
+        return tape.contiguous(super().kept(tape, *inputs))
 
 
 def need_map(x: Tensor) -> tuple[Size, ...]:

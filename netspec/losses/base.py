@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, Literal
 from netspec.catalogue import Entry
 from netspec.dims import Size
 from netspec.records import Checked, Choice, Field, refuse
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, show
 
 Array = Any
@@ -120,6 +121,10 @@ class Loss(Entry):
     def probabilities(self, scores: Array) -> Array:
         """The scores as probabilities; unchanged where the loss knows none."""
         return activate(scores, self.activation or "identity", 1)
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The number that it is, with all that backward will read of predictions and target kept on the tape."""
+        return tape.unread_loss(self.said, given)
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of torch's class that differ from torch's defaults, by name."""

@@ -23,6 +23,7 @@ from netspec.losses.base import (
     places,
 )
 from netspec.records import Field, Float, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, show
 
 
@@ -108,6 +109,15 @@ class ClassLoss(Loss):
         return scores.log_softmax(1)
 
 
+def _rows(tape: Tape, loss: ClassLoss, scores: Held, target: Held) -> tuple[Held, Held]:
+    """Scores and target as `inputs` gives them to torch: classes on the last axis are flattened, others moved."""
+    axis = loss.class_axis(len(scores.shape))
+    if axis == len(scores.shape) - 1 and len(scores.shape) > 2 and not target.floats:
+        return tape.flatten(scores, 0, -2), tape.flatten(target)
+    order = [d for d in range(len(scores.shape)) if d != axis]
+    return (scores if axis == 1 else scores.permute([order[0], axis, *order[1:]])), target
+
+
 def _whole(prediction: Tensor, target: Tensor) -> str:
     """What to do with floats of one number a place, an axis of size 1 aside; the classes are on axis 1."""
     batch, classes, *places = prediction.shape
@@ -150,6 +160,21 @@ class CrossEntropyLoss(ClassLoss):
         else:
             super().fit_target(prediction, target)
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The logarithms of the probabilities, the target, and what it counts for."""
+        scores, target = _rows(tape, self, *given)
+        found = tape.softmax(scores)
+        if target.floats:
+            return tape.each(tape.new((), [tape.mul(found, target)]))
+        loss = tape.picked(found, target)
+        if not self.label_smoothing:
+            return loss
+        if found.grad:
+            tape.keep(tape.new(target.shape, dtype="bool"))  # where the target is skipped
+            count = tape.new((), dtype="int64" if self.weight is None else "float32")
+            tape.keep(count if self.reduction == "mean" else None)
+        return tape.add(loss, tape.new((), [found]))
+
 
 class NLLLoss(ClassLoss):
     """The negative of the true class's value, from log probabilities; a log_softmax must have made them."""
@@ -167,6 +192,10 @@ class NLLLoss(ClassLoss):
 
     def log_probabilities(self, scores: Array) -> Array:
         return scores
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The prediction, the target, and what it counts for."""
+        return tape.picked(*_rows(tape, self, *given))
 
 
 class MultiMarginLoss(ClassLoss):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from netspec.losses.base import need_batch_rank
 from netspec.losses.pairs import Together
 from netspec.records import Bool, Float
+from netspec.saved import Held, Tape
 from netspec.tensors import Tensor
 
 
@@ -49,6 +50,21 @@ class InfoNCELoss(Contrast):
     def owns_parameters(self) -> bool:  # type: ignore[override]  # the base has it for all of a class
         """Whether its temperature is trained."""
         return self.learned
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Both outputs, their lengths, and the probabilities both ways."""
+        one, other = map(tape.normalized, given[:2]) if self.normalize else given[:2]
+        if self.learned:
+            scale = tape.own("logit_scale")
+            one = tape.mul(tape.each(tape.each(scale, "result"), "input"), one)
+            scores = tape.matmul(one, other.transpose(0, 1))
+        else:
+            scores = tape.each(tape.matmul(one, other.transpose(0, 1)))
+        own = tape.new(one.shape[:1], dtype="int64")
+        found = [
+            tape.picked(tape.softmax(each), own) for each in (scores, scores.transpose(0, 1))[: 1 + self.symmetric]
+        ]
+        return tape.add(*found)
 
 
 class NTXentLoss(Contrast):

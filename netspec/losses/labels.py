@@ -20,6 +20,7 @@ from netspec.losses.base import (
 )
 from netspec.losses.one_hot import OneHot
 from netspec.records import Float
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, show
 
 
@@ -69,6 +70,10 @@ class BCELoss(YesNo, OneHot):
     def numbers(self) -> Range:
         return 0, 1
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
+        return tape.compared(*given)
+
 
 class BCEWithLogitsLoss(YesNo, OneHot):
     """Binary cross entropy of raw scores; the sigmoid is inside, and exact for large scores."""
@@ -89,6 +94,10 @@ class BCEWithLogitsLoss(YesNo, OneHot):
 
     def numbers(self) -> Range:
         return 0, 1
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
+        return tape.compared(*given)
 
 
 class SoftMarginLoss(YesNo):

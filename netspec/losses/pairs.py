@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from netspec.losses.base import Loss, Range, Reduction, alike, need_batch_rank, need_target_shape
 from netspec.records import Bool, Float
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, show
 
 
@@ -45,6 +46,17 @@ class CosineEmbeddingLoss(Together):
         """Refuse a target with another shape than one number a pair. Raises Misfit."""
         need_batch_rank(first, 2, what="batch x features")
         need_target_shape(first, target, first.shape[:1], "1 or -1 for each pair")
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Both outputs, their products, and which pairs are alike."""
+        one, other, target = given
+        rows = [tape.new(one.shape[:1], [tape.mul(x, y)]) for x, y in ((one, other), (one, one), (other, other))]
+        cosine = tape.div(rows[0], tape.each(tape.mul(rows[1], rows[2]), "result"))
+        wide = tape.each(tape.add(cosine), "input" if cosine.grad else "")
+        both = [tape.add(cosine), wide]
+        if cosine.grad:
+            tape.keep(*(tape.new(target.shape, dtype="bool") for _ in both))
+        return tape.new((), both)
 
 
 class MarginRankingLoss(Together):

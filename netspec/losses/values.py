@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from netspec.losses.base import Array, Loss, Range, Reduction, alike, need_floats, need_same_shape
 from netspec.losses.one_hot import OneHot
 from netspec.records import Bool, Float
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, show
 
 
@@ -31,6 +32,10 @@ class MSELoss(Elementwise):
 
     reduction = Reduction()
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
+        return tape.compared(*given)
+
 
 class L1Loss(Elementwise):
     """Takes the absolute difference of prediction and target."""
@@ -40,6 +45,10 @@ class L1Loss(Elementwise):
     example = "l1"
 
     reduction = Reduction()
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The difference."""
+        return tape.new((), [tape.each(tape.add(*given), "input")])
 
 
 class HuberLoss(Elementwise):
@@ -52,6 +61,10 @@ class HuberLoss(Elementwise):
     reduction = Reduction()
     delta = Float("the difference from which on it grows linearly", 1.0, gt=0)
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
+        return tape.compared(*given)
+
 
 class SmoothL1Loss(Elementwise):
     """Squares differences below beta, divided by beta, and takes larger ones as they are."""
@@ -62,6 +75,10 @@ class SmoothL1Loss(Elementwise):
 
     reduction = Reduction()
     beta = Float("the difference from which on it grows linearly; 0 is l1", 1.0, ge=0)
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
+        return tape.compared(*given)
 
 
 class PoissonNLLLoss(Elementwise):
@@ -121,3 +138,9 @@ class KLDivLoss(Elementwise):
 
     def numbers(self) -> Range:
         return (None, 0) if self.log_target else (0, 1)
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The target, as shares."""
+        x, target = given
+        shares = tape.new(target.shape, [target]) if self.log_target else target
+        return tape.new((), [tape.mul(shares, x)])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from netspec.dims import Size, product
 from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, need_float
 
 
@@ -33,6 +35,10 @@ class MatMul(Op):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         return product(output.shape) * inputs[0].shape[-1]
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """For the gradient of each factor the other."""
+        return tape.matmul(*inputs)
+
 
 class BMM(Op):
     """Multiplies two batches of matrices, sample by sample."""
@@ -53,6 +59,10 @@ class BMM(Op):
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         return product(output.shape) * inputs[0].shape[-1]
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """For the gradient of each factor the other."""
+        return tape.matmul(*inputs)
 
 
 class CDist(Op):

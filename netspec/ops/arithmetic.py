@@ -8,6 +8,7 @@ from netspec.layers.base import Op
 from netspec.ops.axes import MANY, Number
 from netspec.ops.broadcasting import broadcast, need_numbers, promoted
 from netspec.records import Field
+from netspec.saved import Held, Tape
 from netspec.tensors import Dtype, Misfit, Tensor
 
 
@@ -39,6 +40,7 @@ _WAYS = "Give it two inputs, `add(x skip)`, or one and a number, `add(x) 1`."
 class Add(Arithmetic):
     """Adds inputs, or a number to an input, element by element."""
 
+    keeps = ""
     keeps_axes = True
     inputs = (1, MANY)
     verb = "adds"
@@ -58,6 +60,7 @@ class Add(Arithmetic):
 class Sub(Arithmetic):
     """Subtracts the second input, or a number, from the first."""
 
+    keeps = ""
     verb = "subtracts"
     bare = 1
     example = "sub(x mean)"
@@ -82,6 +85,15 @@ class Mul(Arithmetic):
     bare = 1
     example = "mul(x gate)"
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """For the gradient of each factor the other."""
+        if len(inputs) == 1:
+            return tape.plain(self, inputs)
+        total = inputs[0]
+        for each in inputs[1:]:
+            total = tape.mul(total, each)
+        return total
+
 
 class Div(Arithmetic):
     """Divides the first input by the second, or by a number; whole numbers give floats."""
@@ -92,6 +104,10 @@ class Div(Arithmetic):
 
     def result(self, *inputs: Tensor) -> Dtype:
         return "float32"
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The divisor, and for its gradient both."""
+        return tape.div(*inputs) if len(inputs) == 2 else tape.plain(self, inputs)
 
 
 class Power(Arithmetic):
@@ -118,16 +134,31 @@ class Pow(Power):
             raise Misfit(f"raises whole numbers to the power of {self.other}", hint, field="other", code="dtype")
         return found
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Base and exponent, and for the gradient of the exponent the result."""
+        return _power(tape, self, *inputs)
+
+
+def _power(tape: Tape, op: Power, base: Held, *exponent: Held) -> Any:
+    """A power: base and exponent are kept, and for the gradient of the exponent the result."""
+    keeps = "inputs result" if exponent and exponent[0].grad else "inputs"
+    return tape.plain(op, (base, *exponent), keeps)
+
 
 class RPow(Power):
     """Raises a number to the power of the input: `rpow 2` is 2 ** x. With two inputs, the second to the first."""
 
     example = "rpow(x) 2.0"
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The exponent and the result."""
+        return _power(tape, self, *reversed(inputs)) if len(inputs) == 2 else tape.plain(self, inputs, "input result")
+
 
 class Extreme(Arithmetic):
     """What maximum and minimum share."""
 
+    keeps = "inputs"
     bound: ClassVar[str]
 
     def result(self, *inputs: Tensor) -> Dtype:

@@ -12,6 +12,7 @@ from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast, fits
 from netspec.ops.comparing import need_bools
 from netspec.records import Bool, Checked, Float, Int, refuse
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 
@@ -95,6 +96,20 @@ class SDPA(Op):
         pairs = product(query[:-1]) * key[-2] * heads
         return pairs * (query[-1] // heads) + pairs * (value[-1] // heads)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What the kernel that torch chooses keeps of heads that are taken apart."""
+        mask = inputs[3] if len(inputs) > 3 else None
+        query, key, value = inputs[:3]
+        if self.heads is None:
+            return tape.attention(query, key, value, mask, self.dropout_p, self.enable_gqa)
+        parts = [
+            tape.reshape(x, (*x.shape[:-1], self.heads, x.shape[-1] // self.heads)).transpose(-3, -2)
+            for x in (query, key, value)
+        ]
+        query, key, value = parts
+        made = tape.attention(query, key, value, mask, self.dropout_p, self.enable_gqa)
+        return tape.flatten(made.transpose(-3, -2), -2)
+
 
 def _fill(value: Any) -> Any:
     """A number, or one of the two infinities as a word."""
@@ -108,6 +123,7 @@ def _fill(value: Any) -> Any:
 class MaskedFill(Op):
     """Puts a number where the second input, a mask, is true; without another word minus infinity."""
 
+    keeps = "second"
     rule = "The two inputs broadcast."
     inputs = (2, 2)
     takes = ("input", "mask")
@@ -128,6 +144,7 @@ class MaskedFill(Op):
 class Triangle(Op):
     """What tril and triu share."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example_input = "10x10"
 

@@ -12,6 +12,7 @@ from netspec.tensors import Misfit, Tensor
 class Comparison(Arithmetic):
     """What all comparisons share: two tensors that broadcast, or one and a number; the result is boolean."""
 
+    keeps = ""
     rule = "The inputs broadcast; the result is booleans."
     verb = "compares"
 
@@ -59,6 +60,7 @@ class Ge(Comparison):
 class LogicalNot(Op):
     """Turns true into false and false into true."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     words = ("logical_not",)
     example, example_input = "logical_not(mask)", "bool 10"
@@ -71,6 +73,7 @@ class LogicalNot(Op):
 class LogicalAnd(Op):
     """Tells where all inputs are true."""
 
+    keeps = ""
     rule = "The inputs broadcast."
     inputs = (2, 2)
     words = ("logical_and",)
@@ -84,6 +87,7 @@ class LogicalAnd(Op):
 class LogicalOr(Op):
     """Tells where either input is true."""
 
+    keeps = ""
     rule = "The inputs broadcast."
     inputs = (2, 2)
     words = ("logical_or",)
@@ -97,6 +101,7 @@ class LogicalOr(Op):
 class Where(Op):
     """Takes the second input where the first is true, elsewhere the third input or a number."""
 
+    keeps = "input"
     rule = "The three inputs broadcast."
     inputs = (2, 3)
     takes = ("condition", "input", "other")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from netspec.layers.base import Op
 from netspec.ops.axes import Number
 from netspec.ops.broadcasting import need_numbers, promoted
 from netspec.records import Choice
+from netspec.saved import Held, Tape
 from netspec.tensors import Dtype, Misfit, Tensor
 
 
@@ -36,18 +37,21 @@ class Numeric(Elementwise):
 class Neg(Numeric):
     """Changes the sign."""
 
+    keeps = ""
     example = "neg"
 
 
 class Abs(Numeric):
     """Gives the absolute value."""
 
+    keeps = "input"
     example = "abs"
 
 
 class Sign(Elementwise):
     """Gives -1, 0 or 1: the sign."""
 
+    keeps = ""
     example = "sign"
 
     def result(self, x: Tensor) -> Dtype:
@@ -57,6 +61,7 @@ class Sign(Elementwise):
 class Square(Elementwise):
     """Multiplies the input by itself."""
 
+    keeps = "input"
     example = "square"
 
     def result(self, x: Tensor) -> Dtype:
@@ -66,78 +71,91 @@ class Square(Elementwise):
 class Floor(Numeric):
     """Rounds down."""
 
+    keeps = ""
     example = "floor"
 
 
 class Ceil(Numeric):
     """Rounds up."""
 
+    keeps = ""
     example = "ceil"
 
 
 class Round(Numeric):
     """Rounds to the nearest whole number, halves to the even one."""
 
+    keeps = ""
     example = "round"
 
 
 class Sqrt(Elementwise):
     """Gives the square root."""
 
+    keeps = "result"
     example = "sqrt"
 
 
 class RSqrt(Elementwise):
     """Gives one over the square root."""
 
+    keeps = "result"
     example = "rsqrt"
 
 
 class Reciprocal(Elementwise):
     """Gives one over the input."""
 
+    keeps = "result"
     example = "reciprocal"
 
 
 class Exp(Elementwise):
     """Gives e to the power of the input."""
 
+    keeps = "result"
     example = "exp"
 
 
 class Log(Elementwise):
     """Gives the natural logarithm."""
 
+    keeps = "input"
     example = "log"
 
 
 class Log1p(Elementwise):
     """Gives the natural logarithm of 1 + x."""
 
+    keeps = "input"
     example = "log1p"
 
 
 class Sin(Elementwise):
     """Gives the sine."""
 
+    keeps = "input"
     example = "sin"
 
 
 class Cos(Elementwise):
     """Gives the cosine."""
 
+    keeps = "input"
     example = "cos"
 
 
 class Erf(Elementwise):
     """Gives the error function, the integral of the bell curve."""
 
+    keeps = "input"
     example = "erf"
 
 
 class Clamp(Elementwise):
     """Keeps every element between two bounds."""
 
+    keeps = "input"
     example = "clamp -1 1"
     words = ("clip",)
 
@@ -163,3 +181,8 @@ class To(Elementwise):
     def result(self, x: Tensor) -> Dtype:
         found: Dtype = self.dtype  # type: ignore[assignment]
         return found
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a cast knows what it was cast from."""
+        x = inputs[0]
+        return x if x.dtype == self.dtype else tape.each(x, dtype=self.dtype)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from netspec.layers.base import Op
 from netspec.ops.broadcasting import broadcast
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -16,10 +20,15 @@ class Detach(Op):
     def shape(self, *inputs: Tensor) -> Tensor:
         return inputs[0]
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing, and no gradient goes through it."""
+        return replace(inputs[0], grad=False)
+
 
 class StraightThrough(Op):
     """Gives the first input, and its gradient to the second: the straight-through estimator (Bengio et al., 2013)."""
 
+    keeps = ""
     rule = "The shape of both inputs, which may broadcast."
     inputs = (2, 2)
     takes = ("hard", "soft")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.dims import Dim, Size
 from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Extent, axis, differ, need_some, put
 from netspec.records import Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -27,6 +30,10 @@ class Select(Op):
             raise Misfit(f"takes place {self.index} of {size} on axis {at}", hint, field="index")
         return x.with_shape(*put(x.shape, at))
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view, which holds the whole input."""
+        return inputs[0].without(self.dim)
+
 
 class Slice(Op):
     """Takes a stretch of an axis: `slice 1 -1` from the last on, `slice 2 0 -3` all but the last three."""
@@ -46,6 +53,11 @@ class Slice(Op):
         reach = "the end" if self.stop is None else self.stop
         need_some(size, f"takes places {self.start} to {reach} of {x.shape[at]}, which is nothing", "start")
         return x.with_shape(*put(x.shape, at, size))
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view, which holds the whole input."""
+        x = inputs[0]
+        return x.narrow(self.dim, self.shape(x.tensor).shape[x.at(self.dim)], self.step)
 
 
 def stretch(size: Size, start: Size, stop: Size | None, step: int) -> Size:
@@ -92,10 +104,15 @@ class Narrow(Op):
                 raise Misfit(f"takes {length} places from {start} on, axis {at} has {size}", field="length")
         return x.with_shape(*put(x.shape, at, length))
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view, which holds the whole input."""
+        return inputs[0].narrow(self.dim, self.length)
+
 
 class IndexSelect(Op):
     """Takes the places on an axis that the second input lists."""
 
+    keeps = "second"
     rule = "The axis becomes as long as the list; all others stay."
     inputs = (2, 2)
     takes = ("input", "index")
@@ -117,6 +134,7 @@ class IndexSelect(Op):
 class Gather(Op):
     """Takes places on an axis, chosen anew for every place on the other axes by the second input."""
 
+    keeps = "inputs"
     rule = "The shape of the second input."
     inputs = (2, 2)
     takes = ("input", "index")
@@ -140,6 +158,7 @@ class Gather(Op):
 class Scattering(Op):
     """What scatter and scatter_add share."""
 
+    keeps = "second"
     rule = "The shape of the first input stays."
     inputs = (3, 3)
     takes = ("input", "index", "src")
@@ -176,6 +195,7 @@ class ScatterAdd(Scattering):
 class IndexAdd(Op):
     """Adds the third input to the first, at the places on an axis that the second lists."""
 
+    keeps = "second third"
     rule = "The shape of the first input stays."
     inputs = (3, 3)
     takes = ("input", "index", "source")

@@ -10,12 +10,14 @@ from netspec.layers.base import Op
 from netspec.ops.axes import MANY, Axis, Extents, axis, differ, need_parts, put
 from netspec.ops.broadcasting import promoted
 from netspec.records import Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, show
 
 
 class Concat(Op):
     """Joins inputs one after the other along an axis; without another word, along the channels."""
 
+    keeps = ""
     joins = True
     rule = "The sizes along dim add up; all other axes agree and stay."
     inputs = (1, MANY)
@@ -38,6 +40,7 @@ class Concat(Op):
 class Stack(Op):
     """Puts inputs of one shape side by side along a new axis."""
 
+    keeps = ""
     rule = "All inputs have one shape; a new axis at dim counts them."
     inputs = (1, MANY)
     bare = 1
@@ -80,6 +83,11 @@ class Cut(Op):
     def parts(self, size: Size) -> Sequence[Size]:
         """The sizes of the parts of an axis of this size. Raises Misfit."""
         raise NotImplementedError(type(self).__name__)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: views, which hold the whole input."""
+        x = inputs[0]
+        return tuple(x.narrow(self.dim, size) for size in self.parts(x.shape[x.at(self.dim)]))
 
 
 class Split(Cut):
@@ -139,6 +147,11 @@ class Unbind(Op):
         if not isinstance(size, int):
             raise Misfit(f"must know the size of axis {at}, which is {size}", field="dim", code="unknown-size")
         return (x.with_shape(*put(x.shape, at)),) * need_parts(size)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: views, which hold the whole input."""
+        x = inputs[0]
+        return (x.without(self.dim),) * len(self.shape(x.tensor))
 
 
 def pieces(size: int, each: int) -> list[int]:

@@ -11,6 +11,7 @@ from netspec.tensors import Misfit, Tensor
 class OneHot(Op):
     """Turns each whole number into zeros with a single one at its place. The result is whole numbers too."""
 
+    keeps = ""
     rule = "A last axis of as many places as there are classes."
     words = ("one_hot",)
     example, example_input = "one_hot 10", "int 5"
@@ -25,6 +26,7 @@ class OneHot(Op):
 class Lookup(Op):
     """Takes for each whole number of the first input a row of the second, as an embedding does with its weight."""
 
+    keeps = "input"
     rule = "The shape of the first input, with the other axes of the table behind it."
     inputs = (2, 2)
     takes = ("index", "table")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from netspec.dims import product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axis, Number, axis
 from netspec.records import Float, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
 
@@ -26,6 +27,10 @@ class Normalize(Op):
         need_float(inputs[0])
         axis(self.dim, inputs[0])
         return inputs[0]
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The vectors and their lengths."""
+        return tape.normalized(inputs[0], self.dim)
 
 
 class FunctionalNorm(Op):
@@ -67,6 +72,14 @@ class LayerNormFunction(LastAxesNorm):
 
     eps = Float("added to the variance, so that nothing is divided by 0", 1e-5, ge=0)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, mean and deviation of each place, and the weights."""
+        x, *weights = inputs
+        count = len(weights[0].shape)
+        made = tape.norm(x, *weights, groups=x.shape[: len(x.shape) - count])
+        tape.keep(*(weights if made.grad else ()))
+        return made
+
 
 class RMSNormFunction(LastAxesNorm):
     """Divides the last axes by their root mean square, with a weight that is given as input."""
@@ -77,6 +90,11 @@ class RMSNormFunction(LastAxesNorm):
     example, example_input = "rms_norm(x weight)", "{x: 10x32, weight: parameter 32}"
 
     eps = Float("added to the mean square; without it, the smallest step of the dtype", None, ge=0)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What the functions that it is made of keep."""
+        x, weight = inputs
+        return tape.rms_norm(x, weight, len(weight.shape))
 
 
 class GroupNormFunction(FunctionalNorm):
@@ -97,3 +115,10 @@ class GroupNormFunction(FunctionalNorm):
         if product(x.shape) == self.num_groups:
             raise Misfit(f"normalises groups of one element: {x} in {self.num_groups} groups", field="num_groups")
         return x
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, mean and deviation of each group, and the weights."""
+        x, *weights = inputs
+        made = tape.norm(tape.mapped(x), *weights, groups=(x.shape[0], self.num_groups), mapped=True)
+        tape.keep(*(weights if made.grad else ()))
+        return made

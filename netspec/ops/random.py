@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.layers.base import Op
 from netspec.records import Float
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, need_float
 
 
@@ -22,3 +25,11 @@ class DropPath(Op):
         if not inputs[0].shape:
             raise Misfit("takes a batch, its input is a single number", code="rank")
         return inputs[0]
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The noise of each sample."""
+        x = inputs[0]
+        if self.p == 0:
+            return x
+        noise = tape.new((x.shape[0], *(1,) * (len(x.shape) - 1)), dtype=x.dtype)
+        return tape.mul(x, noise)

@@ -40,12 +40,14 @@ class Reduction(Op):
 class Mean(Reduction):
     """Averages over axes: `mean 2 3` over height and width."""
 
+    keeps = ""
     example = "mean 2 3"
 
 
 class Sum(Reduction):
     """Sums over axes."""
 
+    keeps = ""
     example = "sum 1"
 
     def check(self, x: Tensor, count: Size) -> None:
@@ -58,6 +60,7 @@ class Sum(Reduction):
 class AMax(Reduction):
     """Takes the largest value over axes."""
 
+    keeps = "input result"
     example = "amax 2 3"
 
     def check(self, x: Tensor, count: Size) -> None:
@@ -67,6 +70,7 @@ class AMax(Reduction):
 class AMin(Reduction):
     """Takes the smallest value over axes."""
 
+    keeps = "input result"
     example = "amin 2 3"
 
     def check(self, x: Tensor, count: Size) -> None:
@@ -76,6 +80,7 @@ class AMin(Reduction):
 class LogSumExp(Reduction):
     """Gives log(sum(exp(x))) over axes, computed without overflow."""
 
+    keeps = "input result"
     example = "logsumexp 1"
 
     def check(self, x: Tensor, count: Size) -> None:
@@ -100,18 +105,21 @@ class Spread(Reduction):
 class Var(Spread):
     """Gives the variance over axes."""
 
+    keeps = "input"
     example = "var 1"
 
 
 class Std(Spread):
     """Gives the standard deviation over axes."""
 
+    keeps = "input result"
     example = "std 1"
 
 
 class VectorNorm(Reduction):
     """Gives the length of the vectors that lie along axes; for ord=2 the root of the sum of squares."""
 
+    keeps = "input result"
     words = ("vector_norm",)
     example = "vector_norm 1"
 
@@ -136,6 +144,7 @@ class SingleAxis(Op):
 class Extremes(SingleAxis):
     """What max and min share: the values, and where on the axis they stand."""
 
+    keeps = "places"
     results = ("values", "indices")
 
     def shape(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,18 +175,21 @@ class Place(SingleAxis):
 class ArgMax(Place):
     """Tells where on an axis the largest value stands."""
 
+    keeps = ""
     example = "argmax 1"
 
 
 class ArgMin(Place):
     """Tells where on an axis the smallest value stands."""
 
+    keeps = ""
     example = "argmin 1"
 
 
 class Prod(SingleAxis):
     """Multiplies all values on an axis."""
 
+    keeps = "input result"
     example = "prod 1"
 
     def shape(self, *inputs: Tensor) -> Tensor:
@@ -188,6 +200,7 @@ class Prod(SingleAxis):
 class CumSum(Op):
     """Sums along an axis, keeping every sum on the way."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example, example_input = "cumsum 1", "10x32"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Extent, Extents, axes, axis, differ, put
+from netspec.saved import Held, Tape
 from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, show
 
@@ -35,10 +38,15 @@ class Expand(Op):
             raise Misfit("stretches to nothing", field="sizes", code="empty")
         return x.with_shape(*found)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view, whose axis has a stride of 0."""
+        return inputs[0].expand(self.shape(inputs[0].tensor).shape)
+
 
 class Tile(Op):
     """Repeats the whole tensor along its axes; the numbers are for the last axes, as in torch.tile."""
 
+    keeps = ""
     rule = "Each axis multiplied by its number."
     example, example_input = "tile 1 1 4", "16x1"
 
@@ -55,6 +63,7 @@ class Tile(Op):
 class RepeatInterleave(Op):
     """Repeats each element on an axis, one after the other: a, a, b, b."""
 
+    keeps = ""
     rule = "The axis multiplied by the number of repeats; all others stay."
     words = ("repeat_interleave",)
     example, example_input = "repeat_interleave 2 1", "8x10"
@@ -71,6 +80,7 @@ class RepeatInterleave(Op):
 class Roll(Op):
     """Moves elements along axes; what leaves at one end comes back at the other: `roll -3x-3 2x3`."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example, example_input = "roll -3x-3 2x3", "16x8x8"
 
@@ -90,6 +100,7 @@ class Roll(Op):
 class Flip(Op):
     """Reverses the order of the elements along axes."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example, example_input = "flip 1", "10x32"
 

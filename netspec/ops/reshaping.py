@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from netspec.dims import Dim, Size, product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, axes, axis, put
+from netspec.saved import Held, Tape
 from netspec.several import Dims
 from netspec.tensors import Misfit, Tensor, show
 
@@ -42,6 +45,10 @@ class Reshape(Op):
         code = "shape-mismatch" if isinstance(rest, int) and isinstance(total, int) else "unknown-size"
         return Misfit(f"takes {wanted} elements, its input has {found}", hint, field="sizes", code=code)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; a copy is made where the numbers do not lie so."""
+        return tape.reshape(inputs[0], self.shape(inputs[0].tensor).shape)
+
 
 class Permute(Op):
     """Puts the axes into another order: `permute 0 2 3 1` moves the channels to the end."""
@@ -58,6 +65,10 @@ class Permute(Op):
             text = f"orders {len(self.dims)} axes, its input has {len(x.shape)}: {x}"
             raise Misfit(text, "Name every axis, the batch (0) included.", field="dims", code="rank")
         return x.with_shape(*(x.shape[at] for at in axes(self.dims, x, "dims")))
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
+        return inputs[0].permute(self.dims)
 
 
 class Transpose(Op):
@@ -78,6 +89,10 @@ class Transpose(Op):
         sizes[first], sizes[second] = sizes[second], sizes[first]
         return x.with_shape(*sizes)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
+        return inputs[0].transpose(self.dim0, self.dim1)
+
 
 class MoveDim(Op):
     """Moves one axis to another place."""
@@ -95,6 +110,13 @@ class MoveDim(Op):
         at, to = axis(self.source_dim, x, "source_dim"), axis(self.destination, x, "destination")
         left = put(x.shape, at)
         return x.with_shape(*left[:to], x.shape[at], *left[to:])
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
+        x = inputs[0]
+        at, to = x.at(self.source_dim), x.at(self.destination)
+        order = [d for d in range(len(x.shape)) if d != at]
+        return x.permute([*order[:to], at, *order[to:]])
 
 
 class Squeeze(Op):
@@ -115,6 +137,13 @@ class Squeeze(Op):
                 raise Misfit(text, field="dim", code="not-one")
         return x.with_shape(*(size for at, size in enumerate(x.shape) if at not in dropped))
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
+        x = inputs[0]
+        for at in sorted(map(x.at, self.dim or range(len(x.shape))), reverse=True):
+            x = x.without(at) if x.shape[at] == 1 else x
+        return x
+
 
 class Unsqueeze(Op):
     """Inserts an axis of size 1."""
@@ -129,3 +158,7 @@ class Unsqueeze(Op):
         x = inputs[0]
         at = axis(self.dim, x, extra=1)
         return x.with_shape(*x.shape[:at], 1, *x.shape[at:])
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing: a view."""
+        return inputs[0].unsqueeze(self.dim)

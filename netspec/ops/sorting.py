@@ -12,6 +12,7 @@ from netspec.tensors import Misfit, Tensor
 class TopK(Op):
     """Takes the k largest values on an axis, as .values, and their places there, as .indices."""
 
+    keeps = "places"
     rule = "The axis becomes k long; all others stay."
     results = ("values", "indices")
     example, example_input = "topk 3", "10x32"
@@ -38,6 +39,7 @@ class TopK(Op):
 class Sort(Op):
     """Puts the values on an axis in order, as .values, and tells where each stood, as .indices."""
 
+    keeps = "places"
     rule = "The shape of the input stays."
     results = ("values", "indices")
     example, example_input = "sort", "10x32"
@@ -53,6 +55,7 @@ class Sort(Op):
 class ArgSort(Op):
     """Tells where each value of an axis stands once they are in order."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example, example_input = "argsort", "10x32"
 

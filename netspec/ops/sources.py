@@ -19,6 +19,7 @@ from netspec.tensors import Dtype, Misfit, Tensor
 class Source(Op):
     """What all sources share."""
 
+    keeps = ""
     inputs = (0, 0)
     source = True
     needs_device = True
@@ -181,6 +182,7 @@ class Constant(Source):
 class Like(Op):
     """What sources share that take their shape from an input."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     example_input: ClassVar[str] = "16x8"
 

@@ -11,6 +11,7 @@ from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ, need_some
 from netspec.ops.broadcasting import need_numbers
 from netspec.records import MAX_INT, Bool, Choice, Maybe
+from netspec.saved import Held, Tape
 from netspec.several import Dims, Several, positive
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
@@ -73,6 +74,10 @@ class Pad(Op):
             if limit is not None and isinstance(size, int) and amount > size + limit:
                 raise Misfit(f"has {self.mode} padding of {amount}, too much for a size of {size}", field="pad")
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input where it is reflected or repeated, else nothing."""
+        return tape.plain(self, inputs, "input" if self.mode in ("reflect", "replicate") else "")
+
 
 def padded(size: Size, before: Size, after: Size) -> Size:
     """The size with these added; negative ones crop, before anything is added."""
@@ -86,6 +91,7 @@ def padded(size: Size, before: Size, after: Size) -> Size:
 class Interpolate(Op):
     """Makes maps larger or smaller, to a size or by a factor: `interpolate scale_factor=2 mode=bilinear`."""
 
+    keeps = ""
     rule = "Channels stay; the sizes become size, or scale_factor times themselves, rounded down."
     example, example_input = "interpolate 32x32 mode=bilinear", "16x8x8"
 

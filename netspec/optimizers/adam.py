@@ -21,6 +21,9 @@ class Adam(Optimizer):
     fused = Fused()
     decoupled_weight_decay = Bool("whether weights decay apart from the gradient, as in AdamW", False)
 
+    def copies(self) -> int:
+        return 3 if self.amsgrad is True else 2
+
 
 class AdamW(Optimizer):
     """Adam with weights that decay apart from the gradient."""
@@ -36,6 +39,9 @@ class AdamW(Optimizer):
     foreach = Foreach()
     fused = Fused()
 
+    def copies(self) -> int:
+        return 3 if self.amsgrad is True else 2
+
 
 class Adamax(Optimizer):
     """Adam with the largest gradient in place of the mean square."""
@@ -49,10 +55,14 @@ class Adamax(Optimizer):
     foreach = Foreach()
     maximize = Maximize()
 
+    def copies(self) -> int:
+        return 2
+
 
 class NAdam(Optimizer):
     """Adam with Nesterov's momentum."""
 
+    counters = 2
     foreach_is_exact = False
     example = "nadam lr=2e-3"
 
@@ -64,6 +74,9 @@ class NAdam(Optimizer):
     decoupled_weight_decay = Bool("whether weights decay apart from the gradient", False)
     foreach = Foreach()
     maximize = Maximize()
+
+    def copies(self) -> int:
+        return 2
 
 
 class RAdam(Optimizer):
@@ -79,6 +92,9 @@ class RAdam(Optimizer):
     decoupled_weight_decay = Bool("whether weights decay apart from the gradient", False)
     foreach = Foreach()
     maximize = Maximize()
+
+    def copies(self) -> int:
+        return 2
 
 
 class SparseAdam(Optimizer):

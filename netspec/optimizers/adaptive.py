@@ -21,6 +21,9 @@ class Adagrad(Optimizer):
     maximize = Maximize()
     fused = Fused()
 
+    def copies(self) -> int:
+        return 1
+
 
 class Adadelta(Optimizer):
     """Divides by a running mean of squares, and sets the step's length by the steps before."""
@@ -33,6 +36,9 @@ class Adadelta(Optimizer):
     weight_decay = WeightDecay()
     foreach = Foreach()
     maximize = Maximize()
+
+    def copies(self) -> int:
+        return 2
 
 
 class Adafactor(Optimizer):
@@ -64,3 +70,6 @@ class RMSprop(Optimizer):
     centered = Bool("whether the mean gradient is taken off first", False)
     foreach = Foreach()
     maximize = Maximize()
+
+    def copies(self) -> int:
+        return 1 + (self.momentum != 0) + (self.centered is True)

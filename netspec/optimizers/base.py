@@ -28,10 +28,17 @@ class Optimizer(Entry):
     ranks: ClassVar[tuple[int, ...]] = ()
     """The numbers of axes that a parameter may have; empty where any will do."""
 
+    counters: ClassVar[int] = 1
+    """How many single numbers it holds of each parameter beside tensors as large as that."""
+
     def problems(self) -> list[tuple[str, str]]:
         """Arguments that contradict each other: the field and what is wrong."""
         both = getattr(self, "foreach", None) and getattr(self, "fused", None)
         return [("fused", "and foreach exclude each other")] if both else []
+
+    def copies(self) -> int | None:
+        """How many tensors as large as each parameter it holds between steps; None where that depends on more."""
+        return None
 
     @property
     def has_momentum(self) -> bool:

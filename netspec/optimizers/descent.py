@@ -9,6 +9,7 @@ from netspec.records import Bool, Choice, Float, Int
 class SGD(Optimizer):
     """Steps against the gradient, with momentum if wanted."""
 
+    counters = 0
     letters = {"m": "momentum"}
     example = "sgd lr=0.01 momentum=0.9"
 
@@ -26,10 +27,14 @@ class SGD(Optimizer):
             return [("nesterov", "needs a momentum greater than 0 and no dampening")]
         return super().problems()
 
+    def copies(self) -> int:
+        return int(self.momentum != 0)
+
 
 class ASGD(Optimizer):
     """Gradient descent whose result is the average of the weights passed."""
 
+    counters = 3
     foreach_is_exact = False
     example = "asgd lr=0.01"
 
@@ -40,6 +45,9 @@ class ASGD(Optimizer):
     weight_decay = WeightDecay()
     foreach = Foreach()
     maximize = Maximize()
+
+    def copies(self) -> int:
+        return 1
 
 
 class Rprop(Optimizer):
@@ -57,6 +65,9 @@ class Rprop(Optimizer):
     def problems(self) -> list[tuple[str, str]]:
         shrink, grow = self.etas
         return [] if 0 < shrink < 1 < grow else [("etas", "needs a number below 1 and one above 1, as 0.5x1.2")]
+
+    def copies(self) -> int:
+        return 2
 
 
 class LBFGS(Optimizer):

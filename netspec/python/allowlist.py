@@ -32,7 +32,7 @@ MATH: Final = {name: f"math.{name}" for name in ("sqrt", "ceil", "floor", "sin",
 """The functions of expressions that are Python's, but no builtins."""
 BUILTINS: Final = {
     "super", "getattr", "setattr", "isinstance", "range", "enumerate", "zip", "float", "int", "len", "max", "min",
-    "round", "abs", "sum", "list", "reversed", "tuple", "slice", "next", "ValueError",
+    "round", "abs", "sum", "list", "reversed", "tuple", "slice", "next", "type", "ValueError",
 }  # fmt: skip
 """Functions that are called, and never handed on."""
 TORCH: Final = frozenset({
@@ -50,6 +50,11 @@ _COUNTING: Final = (ast.Name, ast.Constant, ast.BinOp, ast.operator)
 """What counts the rounds of a loop."""
 _BY_NAME: Final = {"getattr", "setattr", "get_submodule"}
 """What reaches a member by a string, which must then be a member's name."""
+
+
+def _name_of(node: ast.expr) -> str:
+    """The name that an expression is; empty for any other."""
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 class Disallowed(Exception):
@@ -173,6 +178,9 @@ class _Look:
         name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
         if any(keyword.arg is None and not isinstance(keyword.value, ast.Name) for keyword in node.keywords):
             return "arguments from a dictionary"
+        if isinstance(node.func, ast.Name) and name == "type":
+            of_module = [*map(_name_of, node.args)] == ["module"] and not node.keywords
+            return "" if of_module else "the name type"  # with more it would make a class
         if name not in _BY_NAME:
             return ""
         match node.args:

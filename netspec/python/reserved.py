@@ -24,6 +24,7 @@ PRINTED: Final = frozenset(
         "tuple",
         "slice",
         "next",
+        "type",
     }
     | {"ValueError"}
 )

@@ -6,6 +6,7 @@ Where that is no way `NeedsTorch` says why: no proof was left, weights are still
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from netspec.files import is_stream, kind, sha256, shown
 from netspec.json_text import json_text
 from netspec.runs.formats import ahead_of, ends_of, need_exporter, output_names
 from netspec.runs.run import Run
+from netspec.runs.taken import taken
 from netspec.runtime.export.emission import Array, Emission
 from netspec.runtime.export.manifest import Origin, manifest
 from netspec.runtime.export.metadata import metadata
@@ -52,9 +54,13 @@ def export_spec(spec: Spec, path: Path, *, proven: bool = True) -> Report:
     files = list(dict.fromkeys(each.file for each in found.taken))
     if proven and (len(files) > 1 or any(load.into or load.rename for load in spec.graph.weights.loads)):
         raise NeedsTorch("its weights are brought to other places, and nothing is stored of what they compute there")
+    learnt, said = taken(spec)
+    if learnt is None and spec.experiment.data is not None:
+        raise NeedsTorch("what its data taught is not known")
     weights = plain(spec.graph, found)
     sums = sha256(files[0]) if len(files) == 1 else ""
-    return write(spec, path, weights, sums, {}, proof_of(spec, files[0]) if proven else None)
+    report = write(spec, path, weights, sums, learnt or {}, proof_of(spec, files[0]) if proven else None)
+    return replace(report, note="; ".join(filter(None, (report.note, said))))
 
 
 def proof_of(spec: Spec, weights: Path) -> Proof:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
-from netspec.errors import DataError, UsageError
 from netspec.runs.data import data_of
 from netspec.runs.networks import networks_of
+from netspec.runs.parts import Part, need_measures, need_some, part_of
 from netspec.runs.run import Run
-from netspec.runtime.data.compatibility import need_fit
-from netspec.runtime.data.split import Data, Split
+from netspec.runtime.data.split import Split
 from netspec.runtime.device.allocator import kept_memory
+from netspec.runtime.network.stretches import holding_back
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.networks import Networks
-from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
-from netspec.words import listed
-
-Part = Literal["train", "val", "test"]
+from netspec.views.last_layers import last_layers
 
 
 @kept_memory()
@@ -40,35 +37,14 @@ def evaluated(run: Run, part: Part, allow_outside: bool, tell: Callable[[str], N
     return measured(run.spec, run.module(), split, objective, networks)
 
 
-def need_measures(spec: Spec, what: str) -> Train:
-    """The section that says what to measure. Raises UsageError where there is none."""
-    if spec.experiment.train is None:
-        raise UsageError(f"{what} has no train section that says what to measure")
-    return spec.experiment.train
-
-
-def part_of(spec: Spec, data: Data, part: Part, tell: Callable[[str], None] | None) -> Split:
-    """One part of data that fits a network; `tell` is told of doubts about it. Raises DataError."""
-    split: Split | None = getattr(data, part)
-    if split is None:
-        others = [name for name in ("train", "val", "test") if getattr(data, name) is not None]
-        hint = f"It has {listed(others)}, as in --part {others[0]}."
-        raise DataError(f"the data of {spec.name} has no {part} part. {hint}")
-    need_fit(spec, data)
-    if tell is not None:
-        for line in data.doubts:
-            tell(line)
-    return split
-
-
 def measured(
-    spec: Spec, module: nn.Module, split: Split, objective: Objective, networks: Networks | None = None
+    spec: Spec, module: nn.Module, split: Split, objective: Objective, networks: Networks | None
 ) -> dict[str, Any]:
     """The loss and the metrics of a network on samples. Raises UsageError where nothing is measured."""
     section = need_measures(spec, spec.name)
-    about: dict[str, Any] = {"batch": section.batch, "networks": networks}
+    last = [module.get_submodule(path) for path in last_layers(spec.graph, section)] if section.chunked_loss else []
+    forward = holding_back(module, last)
+    about: dict[str, Any] = {"batch": section.batch, "networks": networks, "forward": forward}
     with pointing_into(spec.document.source):
         found = evaluate(module, split, objective, section.metrics, **about)
-    if not found:
-        raise UsageError("nothing of its losses is measured outside training, where there is no other pass")
-    return found
+    return need_some(found)

@@ -24,9 +24,11 @@ from netspec.runs.generate import with_memory
 from netspec.runs.language_model import language_model
 from netspec.runs.onnx_model import CACHE
 from netspec.runs.proving import proof_now
+from netspec.runs.taken import taken
 from netspec.runs.validation import batches, part_of, validation
-from netspec.runtime.data.scale import InOwnUnits, Scale
+from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.data.split import Data
+from netspec.runtime.data.units import Scale
 from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.export import FIRST, export_network
 from netspec.runtime.export.manifest import Origin
@@ -34,6 +36,7 @@ from netspec.runtime.export.metadata import metadata
 from netspec.runtime.export.proof import digest
 from netspec.runtime.export.report import Report
 from netspec.runtime.export.subject import Measure, Probabilities
+from netspec.runtime.network.build import build
 from netspec.runtime.network.folding import folded
 from netspec.runtime.network.remove_parametrizations import copied, unwrapped
 from netspec.runtime.train.evaluate import evaluate
@@ -58,12 +61,14 @@ def export(
     *,
     proven: bool = True,
     weights: str = "",
+    without: bool = False,
 ) -> Report:
     """Write a network to a file that agrees with it, also on the validation data where there is some.
 
     The ending of `path` says which format it is; without one it is the first that the spec names, else ONNX. The data
-    is seen as a run has `learnt` to see it, if one is given. Not `proven`, the file is compared with nothing. `weights`
-    is the checksum of the file that they are of.
+    is seen as a run has `learnt` to see it, if one is given; what is known so is done `without` data that is not there,
+    where that is allowed. Not `proven`, the file is compared with nothing. `weights` is the checksum of the file that
+    they are of.
 
     Raises UsageError for an ending that no format has, and ExportFailed or ExportMismatch where no file can be made
     that agrees.
@@ -71,12 +76,15 @@ def export(
     exporter, training = need_exporter(spec, path), spec.experiment.train
     if exporter.remembers:
         return _with_memory(spec, module, path, exporter, learnt or {}, proven)
-    data, gone = _data(spec, exporter, allow_outside, learnt, doubt)
-    learnt = data.learnt if data else {}
+    data, gone = _data(spec, exporter, allow_outside, learnt, doubt, without)
+    learnt = data.learnt if data else learnt or {}
     if exporter.whole:
-        return _whole(spec, module, path, data, proven=proven, weights=weights)
+        report = _whole(spec, module, path, data, learnt, proven=proven, weights=weights)
+        return replace(report, note="; ".join(filter(None, (report.note, gone))))
     losses = answered(training, spec.graph, learnt) if training is not None else {}
-    scales = {name: scale for name, (_, known) in losses.items() if (scale := Scale.of(known)) is not None}
+    scales = {
+        name: scale for name, (_, known) in losses.items() if (scale := Scale.of(known, torch.tensor)) is not None
+    }
     report = export_network(
         InOwnUnits(module, scales, list(spec.graph.outputs)) if scales else module,
         spec.graph.inputs,
@@ -98,13 +106,28 @@ def export(
     return replace(report, note="; ".join(filter(None, (report.note, gone))))
 
 
+def export_with_torch(
+    spec: Spec, module: nn.Module | None, path: Path, allow_outside: bool = False, *, proven: bool = True
+) -> Report:
+    """The same of a spec, with the weights of a module or those that the spec begins with.
+
+    Where these are of a run that sees its data alike, samples are seen as it has learnt to see them, and its data need
+    not be there.
+    """
+    if module is not None:
+        return export(spec, module, path, allow_outside, proven=proven)
+    learnt, said = taken(spec)
+    report = export(spec, build(spec), path, allow_outside, learnt, proven=proven, without=True)
+    return replace(report, note="; ".join(filter(None, (report.note, said))))
+
+
 def _data(
-    spec: Spec, exporter: Exporter, allow_outside: bool, learnt: Mapping[str, Any] | None, doubt: str
+    spec: Spec, exporter: Exporter, allow_outside: bool, learnt: Mapping[str, Any] | None, doubt: str, without: bool
 ) -> tuple[Data | None, str]:
     """The data of a spec, if it names some, or why it is done without.
 
-    A network that has learnt nothing of its data is the same without. Raises DataError where more than a comparison
-    needs it.
+    A network that has learnt nothing of its data is the same without, and for one that has it may be done `without`.
+    Raises DataError where more than a comparison needs it.
     """
     section = spec.experiment.data
     if section is None:
@@ -113,8 +136,9 @@ def _data(
         whole = exporter.whole and exporter.calibrated  # which may look at samples before anything is done to them
         return data_of(spec, allow_outside, learnt, hold=False, ahead=not whole, doubt=doubt), ""
     except MissingData as missing:
-        rounds = exporter.calibrated
-        if learnt is not None or exporter.whole or rounds or section.aim.scale_target is not None:
+        of_run = learnt is not None and not without
+        unknown = learnt is None and section.aim.scale_target is not None
+        if exporter.calibrated or exporter.whole or of_run or unknown:
             raise
         return None, f"compared on made-up samples alone, because the data is not there: {missing}"
 
@@ -141,7 +165,16 @@ def _measure(spec: Spec, data: Data | None) -> Measure | None:
     return measure
 
 
-def _whole(spec: Spec, module: nn.Module, path: Path, data: Data | None, *, proven: bool, weights: str) -> Report:
+def _whole(
+    spec: Spec,
+    module: nn.Module,
+    path: Path,
+    data: Data | None,
+    learnt: Mapping[str, Any],
+    *,
+    proven: bool,
+    weights: str,
+) -> Report:
     """Write a file that does more than the network, against what that gives now. Raises ExportFailed for no form."""
     still = copied(module).cpu().eval()
     plain = unwrapped(still)
@@ -155,7 +188,6 @@ def _whole(spec: Spec, module: nn.Module, path: Path, data: Data | None, *, prov
 
         finish = partial(quantise, spec, data)
 
-    learnt = data.learnt if data is not None else {}
     try:
         return write(spec, path, arrays, weights, learnt, proof, compared, finish)
     except NeedsTorch as reason:

@@ -17,14 +17,17 @@ from torch import nn
 
 from netspec.layers.windows import CHANNELS
 from netspec.runtime.data.split import Data, Split
-from netspec.runtime.train.evaluate import batch_size
-from netspec.runtime.train.loss import Criterion, Objective
+from netspec.runtime.train.criterion import Criterion, predictions
+from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.tally import batch_size
 from netspec.spec import Spec
 
 SAMPLES: Final = 20_000
 """Samples that are looked at, at most: the first of the part."""
 PLACES: Final = 5_000_000
 """Classes that are told apart at all places of these samples, at most."""
+AT_ONCE: Final = 20_000_000
+"""Numbers that the network is to give for a batch, at most, where a sample has fewer."""
 MISTAKEN: Final = 12
 """Samples that are shown."""
 CURVE: Final = 200
@@ -86,7 +89,7 @@ def _gather(
     found: dict[str, _Gathered] = {}
     count, places, began = 0, 0, time.perf_counter()
     with torch.inference_mode():
-        for inputs, target in split.batches(batch_size(split, 64)):
+        for inputs, target in split.batches(_size(module, split, taken)):
             outputs = module(*inputs[:taken])  # those behind are for further passes
             for criterion, given in objective.present(outputs):
                 if criterion.loss.target_kind not in READ or not criterion.term.takes_data:
@@ -107,6 +110,13 @@ def _gather(
             if count >= SAMPLES or places >= PLACES or time.perf_counter() - began > seconds:
                 break
     return found, count
+
+
+def _size(module: nn.Module, split: Split, taken: int) -> int:
+    """Samples in a batch: fewer than in evaluation where the network gives many numbers of each, as of many classes."""
+    inputs, _ = split.batch(torch.arange(min(1, len(split))))
+    numbers: int = sum(x.numel() for x in predictions(module(*inputs[:taken])))
+    return max(1, min(batch_size(split, 64), AT_ONCE // max(1, numbers)))
 
 
 def _found(name: str, gathered: _Gathered, learnt: Mapping[str, Any], shown: _Shown) -> dict[str, Any]:
@@ -147,10 +157,9 @@ def _of_classes(
     flat, truth = scores.reshape(-1, count), targets.reshape(-1).astype(np.int64)
     known = (truth >= 0) & (truth < count) & (truth != criterion.loss.ignored())
     chosen, sure = flat.argmax(-1), flat.max(-1)
-    table = np.bincount(truth[known] * count + chosen[known], minlength=count * count).reshape(count, count)
-    rows, columns = np.nonzero(table)
+    pairs, times = np.unique(truth[known] * count + chosen[known], return_counts=True)
     found: dict[str, Any] = {"kind": "class", "classes": names, "places": int(known.sum())}
-    found["confusions"] = [[int(i), int(j), int(table[i, j])] for i, j in zip(rows, columns, strict=True)]
+    found["confusions"] = [[int(p) // count, int(p) % count, int(n)] for p, n in zip(pairs, times, strict=True)]
     found["calibration"] = _calibration(sure[known], (chosen == truth)[known])
     if count == 2:
         found["curves"] = _curves(flat[known, 1], truth[known] == 1)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from netspec.datasets.files import show
-from netspec.datasets.fit import unfit
+from netspec.datasets.fit import described, unfit
 from netspec.datasets.rows import Rows
 from netspec.errors import DataError
 from netspec.runs.given import COUNTS, batch_axis, need_rows, of_network, rearranged, samples_in
@@ -19,12 +19,13 @@ from netspec.runs.run import Run
 from netspec.runtime.data.handed import Handed
 from netspec.runtime.data.loading import steps_for
 from netspec.runtime.data.prefetch import Reader
-from netspec.runtime.data.split import Split, Steps, described
+from netspec.runtime.data.split import Split, Steps
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.device.allocator import kept_memory
-from netspec.runtime.train.evaluate import batch_size
-from netspec.runtime.train.loss import Criterion, Objective, predictions
+from netspec.runtime.train.criterion import Criterion, predictions
+from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.networks import Drawn, Inputs
+from netspec.runtime.train.tally import batch_size
 from netspec.sections.objective import Term
 
 if TYPE_CHECKING:

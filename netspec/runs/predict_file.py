@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from netspec.datasets.files import show
-from netspec.datasets.fit import unfit
-from netspec.dims import BATCH
+from netspec.datasets.fit import described, unfit
 from netspec.errors import DataError, UsageError
 from netspec.files import shown
 from netspec.runs.formats import ends_of, raw_inputs
@@ -24,7 +23,7 @@ from netspec.runs.prediction import Prediction, told
 from netspec.runtime.data.in_use import chain_for
 from netspec.runtime.export.emission import End
 from netspec.sections.objective import Term
-from netspec.tensors import Dtype, Tensor
+from netspec.tensors import Tensor
 from netspec.transforms.route import Placed
 
 if TYPE_CHECKING:
@@ -141,9 +140,7 @@ class Steps:
         if section is None:
             return cls(model, (), 255, inputs)
         if model.ahead:
-            raw = zip(inputs, raw_inputs(learnt), strict=True)
-            wanted = {name: replace(x, shape=model.ahead[name].tensor.shape) for name, x in raw}
-            return cls(model, (), learnt["inputs"]["peak"], inputs, wanted)
+            return cls(model, (), learnt["inputs"]["peak"], inputs, wanted_of(model, learnt))
         drawn = [name for name in inputs if name in section.draw]
         data = [name for name in inputs if name not in section.draw]
         taken = columns[: len(columns) - len(drawn)]
@@ -181,7 +178,10 @@ class Steps:
         return x.astype(np.float32) / np.float32(self.peak) if x.dtype == np.uint8 else x
 
 
-def described(x: Array) -> Tensor:
-    """Samples as the graph describes them: bytes are the floats that they become, and any number of them is B."""
-    kind: Dtype = "bool" if x.dtype == np.bool_ else "int64" if x.dtype == np.int64 else "float32"
-    return Tensor((BATCH, *x.shape[1:]), kind)
+def wanted_of(model: OnnxModel, learnt: Mapping[str, Any]) -> dict[str, Tensor]:
+    """What samples have to be for a file, by name: as the network takes them, or as they are before the steps in it."""
+    inputs = model.spec.graph.inputs
+    if not model.ahead:
+        return dict(inputs)
+    raw = zip(inputs, raw_inputs(learnt), strict=True)
+    return {name: replace(x, shape=model.ahead[name].tensor.shape) for name, x in raw}

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from netspec.datasets.base import numbered
+from netspec.displays import Displayed
 from netspec.errors import DataError
 from netspec.runtime.data.handed import Handed
 from netspec.sections.objective import Term
@@ -18,6 +19,8 @@ from netspec.words import printable
 Array = np.ndarray[Any, Any]
 WORDS: Final = "U"
 """The kind of values that are classes by their names, chosen already."""
+TOLD: Final = 5
+"""Samples that a text of a prediction tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +55,8 @@ class Answer:
         return [[(self.classes[i], float(row[i])) for i in places] for row, places in pairs]
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+@dataclass(frozen=True, slots=True, repr=False)
+class Prediction(Displayed):
     """What a network gives for samples, by the names of its outputs, a row for each sample.
 
     The first output holds probabilities where the loss knows some, those of `classes` on its `axis`, of no and yes too;
@@ -76,6 +79,14 @@ class Prediction:
     """Lines for a person, about what was converted or looks odd."""
     answers: Mapping[str, Answer] = field(default_factory=dict)
     """What each output says, where several are trained by losses of their own; the first holds the fields above."""
+
+    def __repr__(self) -> str:
+        """How many samples it is of, and what is said of the first ones."""
+        best = self.best(1)
+        shapes = ", ".join(f"{name} {' x '.join(map(str, held.shape))}" for name, held in self.outputs.items())
+        said = ", ".join(f"{name} {share:.1%}" for ((name, share),) in (best or ())[:TOLD])
+        more = ", ..." if best and len(best) > TOLD else ""
+        return f"<Prediction of {len(self.first):,} samples: {said + more if best else shapes}>"
 
     @property
     def first(self) -> np.ndarray[Any, Any]:

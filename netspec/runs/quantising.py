@@ -12,6 +12,7 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -21,9 +22,9 @@ import torch
 
 from netspec.errors import ExportMismatch, UsageError
 from netspec.exporters.base import Exporter
-from netspec.runs.evaluate_file import untouched
 from netspec.runs.networks import inputs_of
-from netspec.runtime.data.split import Data, Split
+from netspec.runtime.data.mixing import Batch
+from netspec.runtime.data.split import Data, Split, Steps
 from netspec.runtime.export.emission import Array, Emission
 from netspec.runtime.export.onnx_check import opened
 from netspec.runtime.export.onnx_emitted import need_one_file
@@ -31,6 +32,7 @@ from netspec.runtime.export.onnx_int8 import away, costly, quantised, simplified
 from netspec.runtime.export.proof import as_taken
 from netspec.runtime.export.subject import TRAINING
 from netspec.spec import Spec
+from netspec.transforms.base import Chance
 
 BATCH: Final = 32
 CALIBRATED: Final = 8
@@ -99,9 +101,22 @@ def _quiet() -> Iterator[None]:
 def _batches(spec: Spec, data: Data, part: Split, of: Emission) -> Iterator[tuple[list[Array], Any]]:
     """Inputs of the file and targets, batch by batch."""
     given = inputs_of(spec, data)
-    for number, (inputs, target) in enumerate((untouched(part) if of.ahead else part).batches(BATCH)):
+    for number, (inputs, target) in enumerate((_untouched(part) if of.ahead else part).batches(BATCH)):
         drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
         yield as_taken([x.cpu().numpy() for x in given.of_network((*inputs, *drawn))], of), target
+
+
+class _Targets(Steps):
+    """What becomes of targets alone: what is done to samples is done in a file."""
+
+    def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
+        """The samples as they are, and the target as it goes along with them."""
+        return batch[0], super().__call__(batch, chance)[1]
+
+
+def _untouched(part: Split) -> Split:
+    """The same samples as the data's source has them, with what becomes of their targets."""
+    return replace(part, steps=_Targets(*(getattr(part.steps, each.name) for each in fields(Steps))))
 
 
 def _cost(batches: Sequence[tuple[list[Array], Any]], of: Emission, before: Path, after: Path) -> Cost:

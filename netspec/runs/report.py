@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from netspec.errors import DataError
-from netspec.files import kind, shown, write_text
+from netspec.files import kind, shown, write_bytes, write_text
 from netspec.json_text import json_text
 from netspec.plugins.loading import need
 from netspec.runtime.store.notes import need_plain, read_note
@@ -132,7 +132,7 @@ def told(folder: Path, spec: Spec, best: Watch | None = None, *, ended: bool = T
         course=course,
         spec=(folder / "spec.yaml").read_text("utf-8") if kind(folder / "spec.yaml") else spec.text,
         again=in_shell("netspec", "train", file, *words),
-        about=described(spec),
+        about=f"{spec.graph.in_words}.",
         picture=_picture(spec),
         environment=read_note(environment, lambda note: "" if isinstance(note, dict) else "expected a mapping")
         if kind(environment)
@@ -171,13 +171,19 @@ def write_report(runs: Sequence[Path], path: Path) -> None:
     write_text(path, text)
 
 
-def described(spec: Spec) -> str:
-    """The network in a sentence."""
-    from netspec.tensors import show
+def write_plots(run: Path, folder: Path) -> int:
+    """Write the plots of the run in a folder as PNG into another, and return how many.
 
-    graph = spec.graph
-    given, made = (", ".join(show(t.shape) for t in held.values()) for held in (graph.inputs, graph.outputs))
-    return f"{graph.parameter_count:,} parameters, {given} to {made}."
+    Raises UsageError where there is no run, or the package that draws them is not installed; DataError and SpecError.
+    """
+    from netspec.views.png import png
+    from netspec.views.report.plots import plots
+
+    drawn = {name: png(svg) for name, svg in plots(read(run))}
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in drawn.items():
+        write_bytes(folder / f"{name}.png", data)
+    return len(drawn)
 
 
 def _picture(spec: Spec) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from netspec.displays import Displayed
 from netspec.errors import DataError, UsageError
 from netspec.files import shown
 from netspec.paths import real
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+@dataclass(frozen=True, slots=True, repr=False)
+class Run(Displayed):
     """A run folder that is read again: its spec, its weights, and where its data's paths start."""
 
     folder: Path
@@ -62,6 +63,10 @@ class Run:
         place, file, doubt = where_from(folder, kept)
         named = any(text.startswith(("data=", "data.source=")) for text in overrides)  # by whoever reads the run
         return cls(folder, spec.at(place, file), "" if named else doubt)
+
+    def __repr__(self) -> str:
+        """Its folder, and its network in a few words."""
+        return f"<Run {self.folder} of {self.spec.name}: {self.spec.graph.in_words}>"
 
     @property
     def files(self) -> list[Path]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from netspec.displays import Displayed
 from netspec.errors import UsageError
 from netspec.files import write_text
 from netspec.json_text import json_text
@@ -35,15 +36,18 @@ from netspec.runtime.train.history import History
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
+from netspec.runtime.train.run import try_step as run_one
+from netspec.runtime.train.trial import Trial
 from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
+from netspec.views.last_layers import last_layers
 from netspec.views.meaning import differences, meaning, refusal
 from netspec.words import one_line
 
 
-@dataclass(frozen=True, slots=True)
-class Trained:
+@dataclass(frozen=True, slots=True, repr=False)
+class Trained(Displayed):
     """What training leaves: the network with its last weights, in evaluation mode, how it went, where it is kept."""
 
     module: nn.Module
@@ -51,6 +55,13 @@ class Trained:
     history: History
     folder: Path | None
     """None for a training that keeps nothing."""
+
+    def __repr__(self) -> str:
+        """Where it is kept, and its best value."""
+        history = self.history
+        where = f" in {self.folder}" if self.folder else ""
+        best = f"{history.monitor} {history.best:.4g} in epoch" if history.best is not None else "nothing measured in"
+        return f"<Trained{where}: {best} {history.best_epoch} of {history.epochs}, {history.seconds:.1f} s>"
 
 
 def train(
@@ -101,7 +112,7 @@ def train(
         reporting = Reporting(progress, folder, spec) if folder and world.main else None
         same, frozen = meaning(spec.graph, spec.experiment), spec.graph.weights.freeze
         about: dict[str, Any] = {"meaning": same, "frozen": frozen, "outputs": tuple(spec.graph.trained_outputs)}
-        about |= {"networks": networks, "progress": reporting or shown}
+        about |= {"networks": networks, "progress": reporting or shown, "last": last_layers(spec.graph, section)}
         with pointing_into(spec.document.source):
             try:
                 history = run_training(module, section, data, run, resume=going_on, world=world, **about)
@@ -114,6 +125,23 @@ def train(
         if folder and reporting is not None:
             reporting.end(partial(_look, spec, section, data, best_weights(folder)), history.seconds)
     return Trained(module.eval(), history, folder)
+
+
+def try_step(spec: Spec, *, allow_outside: bool = False, doubt: str = "") -> Trial:
+    """Take one step of a spec's training and say what it took; no run folder is made, and nothing is kept.
+
+    Raises UsageError for a spec without data or training, and DataError.
+    """
+    with joined() as world:
+        section, data = _read(spec, world, None, allow_outside=allow_outside, doubt=doubt)
+    torch.manual_seed(section.seed)
+    module = build(spec, reorder=section.reorder)
+    need_fit(spec, data)
+    networks = networks_of(spec, data)
+    about: dict[str, Any] = {"frozen": spec.graph.weights.freeze, "networks": networks}
+    about["last"] = last_layers(spec.graph, section)
+    with pointing_into(spec.document.source):
+        return run_one(module, section, data, outputs=tuple(spec.graph.trained_outputs), **about)
 
 
 def _look(spec: Spec, section: Train, data: Data, weights: Path, seconds: float) -> dict[str, Any]:

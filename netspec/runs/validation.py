@@ -11,7 +11,7 @@ import torch
 from netspec.runs.networks import inputs_of
 from netspec.runtime.data.split import Data, Split
 from netspec.runtime.export.subject import TRAINING, VALIDATION
-from netspec.runtime.train.evaluate import batch_size
+from netspec.runtime.train.tally import batch_size
 from netspec.spec import Spec
 
 COMPARED: Final = 4

@@ -1,4 +1,4 @@
-"""Reads `groups` of the train section: other options of the optimizer for some of the parameters."""
+"""Reads `groups` of the train section: other options of the optimizer for some parameters, or another optimizer."""
 
 from __future__ import annotations
 
@@ -7,12 +7,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
-from netspec.language.calls import Arguments, Lookup, arguments, bare_call, construct, long_arguments, raise_all
+from netspec.language.calls import (
+    Arguments,
+    Lookup,
+    arguments,
+    bare_call,
+    construct,
+    long_arguments,
+    raise_all,
+    read_entry,
+)
 from netspec.language.refusals import Refused
 from netspec.optimizers.base import Optimizer
+from netspec.vocabulary import OPTIMIZERS
 
 WHOLE: Final = ("foreach", "fused")
 """Options that say how all parameters are updated, whatever their group."""
+OTHER: Final = "optimizer"
+"""The option of a group that is updated by an optimizer of its own."""
 EXAMPLE: Final = 'For example: {norm: weight_decay=0, "backbone.*": lr=3e-5}'
 
 
@@ -20,13 +32,14 @@ EXAMPLE: Final = 'For example: {norm: weight_decay=0, "backbone.*": lr=3e-5}'
 class Group:
     """One line of `groups`: a kind of layer or a pattern of names, and the options of what it matches.
 
-    Each option of a parameter is taken from the first line that matches it and gives that option.
+    Each option of a parameter is taken from the first line that matches it and gives that option; another optimizer
+    is one of them.
     """
 
     key: str
     """The kind of layer, or the pattern."""
     options: Mapping[str, Any]
-    """Options of the optimizer by name, such as lr and weight_decay."""
+    """Options of the optimizer by name, such as lr and weight_decay; or another one alone."""
     path: Path
     parameters: frozenset[str] = frozenset()
     """The names of the network's parameters that it matches, once the network is known."""
@@ -52,8 +65,16 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
 
 
 def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> dict[str, Any]:
-    """The options of one line, checked with the others of the optimizer. Raises Refused."""
+    """The options of one line, checked with the others of the optimizer, or another optimizer. Raises Refused."""
     cls, at = type(optimizer), At(path)
+    if _names_one(value):
+        other, _ = read_entry(value, path, OPTIMIZERS, lookup)
+        for field, text in other.problems():
+            raise Refused(Problem("contradiction", f"{other.said}: {field} {text}", at))
+        if not other.takes_groups:
+            text = f"{other.said} updates all parameters, and so none of a group"
+            raise Refused(Problem("contradiction", text, at, "Take another optimizer here, such as adamw."))
+        return {OTHER: other}
     if isinstance(value, str):
         given = arguments(bare_call(value, path), cls, lookup, path)
     elif isinstance(value, dict):
@@ -71,6 +92,17 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
         problem = Problem("contradiction", f"{cls.called()}: {field} {text}", given.places.get(field, at), hint)
         raise Refused(problem)
     return {name: getattr(made, name) for name in given.values}
+
+
+def _names_one(value: Any) -> bool:
+    """Whether a line says an optimizer, and no options of the one there is."""
+    word = value.partition(" ")[0] if isinstance(value, str) else next(iter(value), "") if _is_single(value) else ""
+    return isinstance(word, str) and bool(OPTIMIZERS.find(word))
+
+
+def _is_single(value: Any) -> bool:
+    """Whether a value is a mapping of one key."""
+    return isinstance(value, dict) and len(value) == 1
 
 
 def options_of(name: str, groups: Sequence[Group]) -> dict[str, Any]:

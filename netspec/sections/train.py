@@ -39,7 +39,7 @@ from netspec.sections.beside import (
     settled,
 )
 from netspec.sections.objective import Term, alone, names_of, read_terms, terms_schema
-from netspec.sections.param_groups import Group, read_groups
+from netspec.sections.param_groups import OTHER, Group, read_groups
 from netspec.sections.penalties_of import Penalised, read_penalties
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, PENALTIES, SCHEDULERS
 from netspec.words import did_you_mean
@@ -118,7 +118,9 @@ class Train(Record):
 
     loss = Part("what is minimised, or a loss for each output by its name", Loss, several=Term, json=_row("loss"))
     optimizer = Part("how a step is made of gradients", Optimizer, json=_row("optimizer"))
-    groups = Part("other options of the optimizer, by kind of layer or pattern of names", Group, (), json=_GROUPS)
+    groups = Part(
+        "other options of the optimizer, or another one, by kind of layer or pattern of names", Group, (), json=_GROUPS
+    )
     scheduler = Part("how the learning rate moves", Scheduler, json=_row("scheduler"))
     penalties = Part("what is added to the loss for parameters, by kind or pattern", Penalised, (), json=_GROUPS)
     passes = Part("further passes of the network in a step, by what their outputs are called", Pass, (), json=_NAMED)
@@ -150,6 +152,11 @@ class Train(Record):
     compile = Bool("whether torch.compile makes a step faster, at the cost of a slow start", False)
     cuda_graph = Bool("whether a step on CUDA is recorded and launched as one; null where that can be done", None)
     reorder = Bool("whether a max pool behind a relu is computed before it, which takes less and changes no bit", True)
+    chunked_loss = Bool(
+        "whether a cross entropy behind the last linear layer takes a stretch of rows at a time, where all scores "
+        "together are many: less memory, and sums in another order",
+        True,
+    )
     tensorboard = Bool("whether the metrics are written for TensorBoard too, into the run's folder", False)
 
     @property
@@ -161,6 +168,12 @@ class Train(Record):
     def all_terms(self) -> tuple[Term, ...]:
         """Those, and the losses of all players."""
         return (*self.terms, *(term for player in self.players for term in player.terms))
+
+    @property
+    def optimizers(self) -> tuple[Optimizer, ...]:
+        """The optimizer of the network, and those that some groups have for themselves."""
+        others = (group.options.get(OTHER) for group in self.groups)
+        return (self.optimizer, *dict.fromkeys(each for each in others if each is not None))
 
     @property
     def composed(self) -> bool:
@@ -251,6 +264,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "channels_last": True,
     "cuda_graph": False,
     "reorder": False,
+    "chunked_loss": False,
 }
 _HELD: Final[dict[str, type[Record]]] = {"early_stop": EarlyStop, "evaluate": Evaluate, "checkpoint": Checkpoint}
 
@@ -486,9 +500,10 @@ class _Reader:
     def _momentum(self, train: Train) -> list[Problem]:
         """A schedule that moves the momentum of an optimizer which has none."""
         scheduler = train.scheduler
-        if scheduler is None or not scheduler.moves_momentum or train.optimizer.has_momentum:
+        without = [each for each in train.optimizers if not each.has_momentum]
+        if scheduler is None or not scheduler.moves_momentum or not without:
             return []
-        text = f"{scheduler.said} moves the momentum, {train.optimizer.said} has none"
+        text = f"{scheduler.said} moves the momentum, {without[0].said} has none"
         hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
         return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
 
@@ -540,7 +555,9 @@ class _Reader:
             return []
         refused = {
             "loss": _own_weights(train),
-            "optimizer": not train.optimizer.shardable and f"{train.optimizer.said} needs whole parameters",
+            "optimizer": next(
+                (f"{each.said} needs whole parameters" for each in train.optimizers if not each.shardable), ""
+            ),
             "penalties": train.penalties and "penalties are on whole parameters",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from netspec.displays import Displayed
 from netspec.sweeps.space import Axis
 
 Goal = Literal["min", "max"]
@@ -38,8 +39,8 @@ class Trial:
     """How long it took by the clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+@dataclass(frozen=True, slots=True, repr=False)
+class Sweep(Displayed):
     """All trials of a sweep so far, those of other processes among them."""
 
     name: str
@@ -51,6 +52,13 @@ class Sweep:
     """What is varied."""
     trials: tuple[Trial, ...]
     """In the order of their numbers."""
+
+    def __repr__(self) -> str:
+        """How many trials it has, and the best of them."""
+        best = self.best
+        value = written(best.value) if best is not None and best.value is not None else ""
+        said = f", {self.metric} {value} in trial {best.number}" if best is not None else ""
+        return f"<Sweep of {self.name} in {self.folder}: {len(self.trials)} trials{said}>"
 
     @property
     def best(self) -> Trial | None:
@@ -89,7 +97,7 @@ def trial_folder(folder: Path, number: int) -> Path:
     return folder / "trials" / str(number)
 
 
-def table(sweep: Sweep) -> str:
+def cells(sweep: Sweep) -> list[tuple[str, ...]]:
     """The trials under their heads: the best first, then those without a value, each with its reason."""
     paths = [axis.path for axis in sweep.axes]
     lines = [("trial", sweep.metric, *paths, "parameters", "epochs", "seconds", "")]
@@ -108,6 +116,12 @@ def table(sweep: Sweep) -> str:
                 "" if note == "trained" else note,
             )
         )
+    return lines
+
+
+def table(sweep: Sweep) -> str:
+    """The same as lines of text."""
+    lines = cells(sweep)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join([*(c.rjust(w) for c, w in zip(line[:-1], widths, strict=False)), line[-1]]).rstrip() for line in lines

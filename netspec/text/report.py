@@ -30,6 +30,10 @@ class SpecError(NetspecError):
         plain = "\n".join(problem.message for problem in self.problems)
         super().__init__(shown or (report(self.problems, source) if source is not None else plain))
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows: the problems with their carets, and no traceback of what found them."""
+        return str(self).splitlines()
+
 
 class MisfitError(DataError):
     """Files that a spec names and that do not go with it; `problems` stand in `source`, where the files are named."""

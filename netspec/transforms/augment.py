@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import log, radians
 from typing import TYPE_CHECKING
 
-from netspec.records import Choice, Float, Numbers
+from netspec.records import Bool, Choice, Float, Numbers
 from netspec.tensors import Misfit, Tensor, show
 from netspec.transforms.base import Augmentation, Chance, MaskFill, Moving, need_floats, need_image, pair
 
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 
 class Crop(Moving, Augmentation):
-    """Cuts out a window at random, from the image with a black frame of `pad` points around it."""
+    """Cuts out a window at random, from the image with `pad` points around it: black ones, or its mirror image."""
 
     example = "crop 8 pad=1"
     takes_bytes = True
 
     size = Numbers("height and width of the window; one number is both", axes=2, ge=1)
-    pad = Numbers("black points added on each side first", 0, axes=2)
+    pad = Numbers("points added on each side first", 0, axes=2)
     mask_fill = MaskFill()
+    reflect = Bool("whether the frame mirrors what is within, instead of being black", False, keyword=True)
 
     @property
     def frames(self) -> bool:
-        return any(pair(self.pad))
+        return any(pair(self.pad)) and not self.reflect
 
     def shape(self, x: Tensor) -> Tensor:
         (height, width), (top, left), wanted = need_image(x), pair(self.pad), pair(self.size)
@@ -33,6 +34,9 @@ class Crop(Moving, Augmentation):
         if wanted[0] > framed[0] or wanted[1] > framed[1]:
             text = f"cuts {show(wanted)} out of images of only {show(framed)}, frame included"
             raise Misfit(text, "Cut less, or give a larger pad.", field="size")
+        if self.reflect and (top >= height or left >= width):
+            text = f"mirrors {show((top, left))} points of images of only {show((height, width))}"
+            raise Misfit(text, "Give a smaller pad.", field="pad")
         return x.with_shape(*x.shape[:2], *wanted)
 
     def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
@@ -43,7 +47,11 @@ class Crop(Moving, Augmentation):
         from torch.nn.functional import pad
 
         (height, width), (top, left), (drawn,) = pair(self.size), pair(self.pad), chance
-        framed = pad(x, (left, left, top, top), value=fill).contiguous()
+        if self.reflect:
+            across, down = (_mirrored(x.shape[axis], added) for axis, added in ((3, left), (2, top)))
+            framed = x.index_select(2, down.to(x.device)).index_select(3, across.to(x.device)).contiguous()
+        else:
+            framed = pad(x, (left, left, top, top), value=fill).contiguous()
         count, channels, rows, columns = framed.shape
 
         def steps(length: int) -> torch.Tensor:
@@ -59,26 +67,41 @@ class Crop(Moving, Augmentation):
         return stretches.index_select(0, starts.view(-1)).view(count, channels, height, width)
 
 
+def _mirrored(length: int, added: int) -> torch.Tensor:
+    """Which point of an axis each point comes from, where so many are added on both sides; the ends stand once."""
+    import torch
+
+    places = torch.arange(-added, length + added).abs()
+    return places.where(places < length, 2 * (length - 1) - places)
+
+
 class Flip(Moving, Augmentation):
-    """Mirrors each image with a given probability, left to right unless told otherwise."""
+    """Mirrors each image with a given probability, or in every other epoch; left to right unless told otherwise."""
 
     example = "flip"
     takes_bytes = True
 
     direction = Choice("which way images are mirrored", ("horizontal", "vertical"), "horizontal")
     p = Float("share of the images that are mirrored", 0.5, ge=0, le=1)
+    alternate = Bool(
+        "whether each image is mirrored in every other epoch, half of them in the first, and chance has no part in it",
+        False,
+        keyword=True,
+    )
 
     def shape(self, x: Tensor) -> Tensor:
         need_image(x)
+        if self.alternate and self.p != 0.5:
+            raise Misfit("mirrors half of the images where it alternates, whatever p is", "Leave p out.", field="p")
         return x
 
     def apply(self, x: torch.Tensor, chance: Chance) -> torch.Tensor:
         import torch
 
-        chosen = chance.uniform() < self.p
+        chosen = chance.alternating() if self.alternate else chance.uniform() < self.p
         mirrored = x.flip(-1 if self.direction == "horizontal" else -2)
-        both = torch.stack((x, mirrored), 1).view(2 * len(x), -1)
-        return both.index_select(0, 2 * torch.arange(len(x), device=x.device) + chosen).view_as(x)
+        both = torch.stack((x, mirrored), 1).flatten(0, 1)
+        return both.index_select(0, 2 * torch.arange(len(x), device=x.device) + chosen)
 
 
 class Rotate(Moving, Augmentation):

@@ -90,6 +90,21 @@ class Moving(Step):
             moved = self.apply_image(image, *chance)
         return moved[:, 0] if target.ndim == 3 else moved
 
+    def carry_array(self, target: np.ndarray[Any, Any], maps: Maps) -> np.ndarray[Any, Any]:
+        """The same of an array, outside training. Raises UsageError where there is no such way."""
+        image = target[:, None] if target.ndim == 3 else target
+        if maps.near(target.dtype):
+            moved = self.map_array(image, self.fill(maps, target.dtype) or 0)
+        else:
+            moved = self.apply_array(image)  # type: ignore[attr-defined]
+        found: np.ndarray[Any, Any] = moved[:, 0] if target.ndim == 3 else moved
+        return found
+
+    def map_array(self, x: np.ndarray[Any, Any], fill: int) -> np.ndarray[Any, Any]:
+        """What `apply_map` does, of an array."""
+        moved: np.ndarray[Any, Any] = self.apply_array(x)  # type: ignore[attr-defined]
+        return moved
+
     def apply_image(self, x: torch.Tensor, *chance: Chance) -> torch.Tensor:
         """The step as it is for images."""
         moved: torch.Tensor = self.apply(x, *chance)  # type: ignore[attr-defined]
@@ -144,9 +159,17 @@ class Chance:
     meets the same chance however many processes share the batch.
     """
 
-    def __init__(self, generator: torch.Generator, count: int, places: slice | torch.Tensor = slice(None)) -> None:
-        """Numbers for `count` samples, of which this process has those at `places`."""
+    def __init__(
+        self,
+        generator: torch.Generator,
+        count: int,
+        places: slice | torch.Tensor = slice(None),
+        samples: torch.Tensor | None = None,
+        epoch: int = 0,
+    ) -> None:
+        """Numbers for `count` samples, of which those at `places` are at hand: these `samples`, in this `epoch`."""
         self.generator, self.count, self.places = generator, count, places
+        self.samples, self.epoch = samples, epoch
         self._drawn: list[torch.Tensor] = []
         self._given = 0
 
@@ -172,6 +195,18 @@ class Chance:
         return self._next(
             lambda: torch.randint(end, (self.count,), generator=self.generator, device=self.generator.device)
         )
+
+    def alternating(self) -> torch.Tensor:
+        """Whether it is a sample's turn: in every other epoch, for half of all samples in the first.
+
+        Which half follows from the numbers of the samples, by the last step of Steele et al.'s SplitMix (2014).
+        """
+        import torch
+
+        samples = torch.arange(self.count)[self.places] if self.samples is None else self.samples
+        mixed = (samples.to(self.generator.device) + 1) * 0x1CE4E5B9
+        mixed = ((mixed ^ (mixed >> 13)) & 0x7FFFFFFF) * 0x133111EB
+        return ((mixed >> 16) + self.epoch) % 2 == 1
 
     def _next(self, draw: Callable[[], torch.Tensor]) -> torch.Tensor:
         """The next number, drawn now or, after `again`, the one that was drawn before."""

@@ -55,6 +55,15 @@ class Resize(Moving, Transform):
         down, across = map(nearest, x.shape[-2:], pair(self.size))
         return x[..., down[:, None], across]
 
+    def map_array(self, x: np.ndarray[Any, Any], fill: int) -> np.ndarray[Any, Any]:
+        import numpy as np
+
+        size = pair(self.size)
+        down, across = (
+            (2 * np.arange(n) + 1) * x.shape[axis] // (2 * n) for axis, n in zip((-2, -1), size, strict=True)
+        )
+        return x[..., down[:, None], across]
+
 
 class Pad(Moving, Transform):
     """Adds a black frame to images; one of `mask_fill` to a target of classes on their grid."""
@@ -81,10 +90,13 @@ class Pad(Moving, Transform):
         return self.apply_map(x, 0)
 
     def apply_array(self, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return self.map_array(x, 0)
+
+    def map_array(self, x: np.ndarray[Any, Any], fill: int) -> np.ndarray[Any, Any]:
         import numpy as np
 
         top, left = pair(self.padding)
-        return np.pad(x, ((0, 0), (0, 0), (top, top), (left, left)))
+        return np.pad(x, ((0, 0), (0, 0), (top, top), (left, left)), constant_values=fill)
 
     def apply_map(self, x: torch.Tensor, fill: int, *chance: Chance) -> torch.Tensor:
         from torch.nn.functional import pad
@@ -182,6 +194,10 @@ class Layout(Transform):
     def carry(self, target: torch.Tensor, maps: Maps) -> torch.Tensor:
         """A target whose channels go where the image's go."""
         return self.apply(target)
+
+    def carry_array(self, target: np.ndarray[Any, Any], maps: Maps) -> np.ndarray[Any, Any]:
+        """The same of an array."""
+        return self.apply_array(target)
 
 
 class ChannelsFirst(Layout):

@@ -107,10 +107,16 @@ def text(found: Difference) -> str:
     lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in cells]
     if not lines:
         lines = ["the steps and their shapes are the same"]
-    before, after = found.before, found.after
-    lines += ["", f"parameters  {_pair(before.parameters, after.parameters)}"]
-    lines += [f"MACs        {_pair(before.macs, after.macs)}"]
-    return "\n".join([*lines, *_tensors(found.weights)])
+    return "\n".join([*lines, "", *totals(found), *_misfits(found.weights)])
+
+
+def totals(found: Difference) -> Iterator[str]:
+    """What is counted, before and after."""
+    before, after, weights = found.before, found.after, found.weights
+    yield f"parameters  {_pair(before.parameters, after.parameters)}"
+    yield f"MACs        {_pair(before.macs, after.macs)}"
+    whole = len(weights.loads) + len(weights.misfits) + len(weights.new)
+    yield f"weights     {len(weights.loads)} of {whole} tensors still load"
 
 
 def _cells(change: Change) -> tuple[str, str, str]:
@@ -132,10 +138,8 @@ def _pair(before: Counted, after: Counted) -> str:
     return f"{counted(before) or 0} -> {counted(after) or 0}{more}"
 
 
-def _tensors(weights: Weights) -> Iterator[str]:
-    """Which tensors still load, in lines."""
-    whole = len(weights.loads) + len(weights.misfits) + len(weights.new)
-    yield f"weights     {len(weights.loads)} of {whole} tensors still load"
+def _misfits(weights: Weights) -> Iterator[str]:
+    """Which tensors do not load, in lines."""
     for name, (old, new) in weights.misfits.items():
         yield f"  ~ {name}  {show(old)} -> {show(new)}"
     for sign, shapes in (("+", weights.new), ("-", weights.dropped)):

@@ -86,7 +86,7 @@ class Summary:
 def summary(graph: Graph) -> Summary:
     """Count a network."""
     inputs = (_row(name, 0, "input", [value]) for name, value in graph.root.inputs.items())
-    rows = (*inputs, *_rows(graph.root, graph, 0, ""))
+    rows = (*inputs, *(row for _, row in steps(graph)))
     total = graph.parameter_count
     shapes = graph.parameters()
     frozen = sum(prod(shapes[t.names[0]]) for t in tensors(graph) if graph.weights.freeze.frozen(t.names, *EVER))
@@ -94,8 +94,13 @@ def summary(graph: Graph) -> Summary:
     return Summary(graph.name, rows, total, total - frozen, graph.macs(), total * 4, activations)
 
 
-def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
-    """The rows of a level and, down to a depth, of those inside it."""
+def steps(graph: Graph) -> Iterator[tuple[Step, Row]]:
+    """Every step with its row, those of a level behind that of the level."""
+    return _rows(graph.root, graph, 0, "")
+
+
+def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[tuple[Step, Row]]:
+    """The same for the steps of a level."""
     for step in level.steps:
         if step.left_out:
             continue
@@ -103,11 +108,14 @@ def _rows(level: Level, graph: Graph, depth: int, prefix: str) -> Iterator[Row]:
         if step.body is None:
             op = _used(step, operation(step))
             results = [] if step.idle else flat(step.results)
-            yield _row(path, depth, op, results, _own(step, path, graph), step.macs(), level.spread)
+            yield step, _row(path, depth, op, results, _own(step, path, graph), step.macs(), level.spread)
             continue
         inner = tuple(_rows(step.body, graph, depth + 1, f"{path}."))
-        count = 0 if step.again else sum(row.parameters for row in inner if not row.level)
-        yield Row(path, depth, _used(step, title(step.body)), _tensors([step.value]), count, step.macs(), None, True)
+        count = 0 if step.again else sum(row.parameters for _, row in inner if not row.level)
+        yield (
+            step,
+            Row(path, depth, _used(step, title(step.body)), _tensors([step.value]), count, step.macs(), None, True),
+        )
         if not step.again:
             yield from inner
 
@@ -230,14 +238,14 @@ def text(found: Summary, depth: int | None = None) -> str:
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEADS))]
     lines = [_aligned(line, widths) for line in cells]
     rule = "-" * max(map(len, lines))
-    return "\n".join([lines[0], rule, *lines[1:], rule, *_totals(found)])
+    return "\n".join([lines[0], rule, *lines[1:], rule, *totals(found)])
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     """A row as the texts of its columns."""
     op = row.op if len(row.op) <= OP_WIDTH else f"{row.op[: OP_WIDTH - 3]}..."
     output = ", ".join(map(shape, row.output))
-    memory = "" if row.level else _size(row.memory)
+    memory = "" if row.level else bytes_said(row.memory)
     return ("  " * row.depth + row.name, op, output, counted(row.parameters), counted(row.macs), memory)
 
 
@@ -255,12 +263,13 @@ def _aligned(line: tuple[str, ...], widths: list[int]) -> str:
     return "  ".join(cells).rstrip()
 
 
-def _totals(found: Summary) -> Iterator[str]:
+def totals(found: Summary) -> Iterator[str]:
     """The lines below the table."""
     frozen = found.parameters - found.trainable
     yield f"parameters  {found.parameters:,}" + (f", {found.trainable:,} of them trained" if frozen else "")
     yield f"MACs        {counted(found.macs) or 0}"
-    yield f"memory      {_size(found.parameter_bytes)} parameters, {_size(found.activation_bytes)} outputs at batch 1"
+    held, made = bytes_said(found.parameter_bytes), bytes_said(found.activation_bytes)
+    yield f"memory      {held} parameters, {made} outputs at batch 1"
 
 
 def counted(count: Counted) -> str:
@@ -270,7 +279,7 @@ def counted(count: Counted) -> str:
     return (f"{count:,}" if count else "") if isinstance(count, int) else str(count)
 
 
-def _size(count: Counted) -> str:
+def bytes_said(count: Counted) -> str:
     """Bytes as a person reads them."""
     if not isinstance(count, int):
         return "?" if count is None else f"{count} B"

@@ -18,7 +18,7 @@ from netspec.schedulers.plateau import ReduceLROnPlateau
 from netspec.sections.beside import TEACHER, Player
 from netspec.sections.experiment import Experiment
 from netspec.sections.objective import Term
-from netspec.sections.param_groups import options_of
+from netspec.sections.param_groups import OTHER, options_of
 from netspec.sections.train import Train
 from netspec.weights.freezing import EVER
 
@@ -194,11 +194,22 @@ def _groups(graph: Graph, train: Train) -> tuple[tuple[Members, ...], int]:
             found.setdefault(tuple(sorted(options.items())), {})[name] = prod(shapes[name])
     rate = train.optimizer.lr
     made = [
-        Members(dict(options), dict(options).get("lr", rate), tuple(sizes), sum(sizes.values()))
+        Members(_told(dict(options)), _rate(dict(options), rate), tuple(sizes), sum(sizes.values()))
         for options, sizes in found.items()
         if sizes
     ]
     return tuple(made), frozen
+
+
+def _told(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Options of a group as plain data."""
+    return {name: shown(value) if isinstance(value, Entry) else value for name, value in options.items()}
+
+
+def _rate(options: Mapping[str, Any], rate: float) -> float:
+    """The learning rate of a group with these options, where that of the optimizer is `rate`."""
+    found: float = options[OTHER].lr if OTHER in options else options.get("lr", rate)
+    return found
 
 
 def _thawing(graph: Graph) -> dict[str, int]:
@@ -264,7 +275,9 @@ def _lines(found: Training) -> Iterator[str]:
     yield f"optimizer  {found.optimizer}"
     for group in found.groups:
         options = "".join(f" {name}={_value(value)}" for name, value in group.options.items())
-        yield f"  {group.count:,} parameters{' with' if options else ''}{options}: {_names(group.parameters)}"
+        by = " by" if OTHER in group.options else " with" if options else ""
+        options = options.replace(f" {OTHER}=", " ")
+        yield f"  {group.count:,} parameters{by}{options}: {_names(group.parameters)}"
     if found.frozen:
         yield f"  {found.frozen:,} parameters that are frozen"
     for when, count in found.thawing.items():

@@ -24,7 +24,7 @@ TORCHLESS = [
     ["check", DIGITS, "--json"],
     ["summary", LENET],
     ["graph", LENET],
-    ["summary", DIGITS, "--train"],
+    ["summary", DIGITS, "--train", "--fit", "8GB"],
     ["launch", DIGITS, "--print", "slurm"],
     ["build", LENET],
     ["fmt", LENET],

@@ -18,14 +18,14 @@ from tests.cli.test_commands import DIGITS, run
 EXPORTED = " or ".join(cls.extension for cls in EXPORTERS.classes())
 COMMANDS = {
     ".py": ["build", DIGITS, "-o"],
-    ".svg": ["graph", DIGITS, "-o"],
+    ".svg or .html or .png": ["graph", DIGITS, "-o"],
     EXPORTED: ["export", DIGITS, "--onnx", "-o"],
     f"{EXPORTED} ": ["train", DIGITS, "--run", "run", "--export"],
     ".csv or .json or .npy or .npz": ["predict", "run", "x.npy", "-o"],
 }
 
 
-@pytest.mark.parametrize("name", ["out.png", "out.pt", "out.v2", "no/out", "folder"])
+@pytest.mark.parametrize("name", ["out.gif", "out.pt", "out.v2", "no/out", "folder"])
 @pytest.mark.parametrize("suffix", COMMANDS)
 def test_nothing_runs_for_a_file_that_would_be_another(suffix: str, name: str, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()

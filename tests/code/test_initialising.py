@@ -62,7 +62,7 @@ def test_modules_are_reached_by_number_where_they_are_called_by_number() -> None
         """
         input: 5x8
         layers:
-          a: MultiheadAttention 2
+          a: TransformerEncoderLayer 2
           b: [linear 4, [linear 4, relu]]
           m.0: linear 4
           o: [linear 4, flip 1, linear 4]
@@ -100,3 +100,24 @@ def test_a_pattern_that_fits_others_too_is_not_a_test_of_names() -> None:
     text = constructor(layers, '{"a.h": default, "a.*": constant 0.1}')
     assert "named_parameters" not in text
     assert text.count("nn.init.constant_") == 2
+
+
+ENCODER = """
+    inputs: {input: Tx8}
+    params: {depth: 2}
+    blocks: {layer: {attn: "attention 2, add(prev in)", norm: layernorm, mlp: "linear 8, relu", out: add(mlp norm)}}
+    layers: {stack: [layer x$depth], head: linear 4}
+    init: {attention: {in_proj_weight: normal std=0.5}, linear: normal std=0.1, layernorm: {weight: ones}}
+    """
+
+
+def test_linear_layers_are_told_from_the_projections_of_attention() -> None:
+    spec = loads(ENCODER)
+    assert "if type(module) is nn.Linear:" in spec.source()
+    assert "def __init__(self, depth=2):" in spec.source()
+    torch.manual_seed(0)
+    found = spec.build()
+    by_rule = {name: tensor.std().item() for name, tensor in found.named_parameters() if name.endswith("mlp.weight")}
+    assert len(by_rule) == 2
+    assert all(0.07 < std < 0.13 for std in by_rule.values())
+    assert all(tensor.abs().max() < 0.36 for name, tensor in found.named_parameters() if "out_proj.weight" in name)

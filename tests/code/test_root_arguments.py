@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from netspec.graph.symbols import plain
 from netspec.runtime.network.printed import module_class
 from netspec.views.code.trials import variations
 from tests.code.test_specs import SIZES, example
+from tests.code.wild_params import drawn, lie
 
 SPECS = sorted((Path(__file__).parent.parent.parent / "specs").glob("*.yaml"))
 WITH = [path for path in SPECS if netspec.load(path).document.params]
@@ -63,8 +65,9 @@ def other(path: Path, name: str, value: Any) -> tuple[Any, netspec.Spec]:
 @pytest.mark.filterwarnings("ignore:.*weight_norm.*:FutureWarning")
 def test_other_arguments_give_the_network_of_the_spec_with_these_params(path: Path) -> None:
     _, cls = network(path)
+    params = netspec.load(path).graph.root.params
     for name, default in taken(cls).items():
-        value, spec = other(path, name, default)
+        value, spec = other(path, name, plain(params[name]) if default is None else default)
         with torch.device("meta"), patch.object(torch.fx.experimental._config, "meta_nonzero_assume_all_nonzero", True):
             net = cls(**{name: value}).eval()
             state = {key: tuple(tensor.shape) for key, tensor in net.state_dict().items()}
@@ -161,10 +164,51 @@ def test_a_param_that_a_block_asks_for_is_handed_to_its_class() -> None:
     assert "self.cell2 = Cell(64, 32, group)" in source
 
 
-def test_a_computed_param_is_a_formula_of_those_that_it_is_computed_from() -> None:
-    spec = netspec.loads("input: 8\nparams: {d: 16, ff: $(4*d)}\nlayers: [linear $d, linear $ff]\n")
-    assert "def __init__(self, d=16):" in spec.source()
-    assert "nn.Linear(d, 4 * d)" in spec.source()
+COMPUTED = """
+    input: 8
+    params: {d: 16, ff: $(4*d), deep: $(ff // 10), sizes: [$d, $(d + ff)], scale: $(d ** -0.5)}
+    layers: [linear $d, [linear $ff x$deep], mul $scale, "linear $(sizes[1])", "linear $(sizes[0])"]
+    """
+
+
+def test_a_computed_param_is_an_argument_that_is_computed_where_it_is_left_out() -> None:
+    source = netspec.loads(COMPUTED).source()
+    assert "def __init__(self, d=16, ff=None, deep=None, sizes=None, scale=None):" in source
+    assert (
+        "        ff = 4 * d if ff is None else ff\n"
+        "        deep = ff // 10 if deep is None else deep\n"
+        "        sizes = [d, d + ff] if sizes is None else sizes\n"
+        "        scale = d**-0.5 if scale is None else scale\n"
+    ) in source
+
+
+@pytest.mark.parametrize("values", [{"d": 20}, {"ff": 50}, {"d": 20, "deep": 4}, {"sizes": [3, 5]}, {"scale": 2.0}])
+def test_a_computed_param_follows_those_that_it_is_computed_from_unless_it_is_given(values: dict[str, Any]) -> None:
+    spec = netspec.loads(COMPUTED)
+    torch.manual_seed(0)
+    wanted = netspec.loads(COMPUTED, [f"params.{name}={value}" for name, value in values.items()]).build()
+    torch.manual_seed(0)
+    found = module_class(spec.source(), spec.name)(**values)
+    x = torch.ones(2, 8)
+    assert torch.equal(found(x), wanted(x))
+
+
+def test_a_computed_param_that_no_other_value_fits_stays_a_formula() -> None:
+    source = netspec.loads(
+        "input: 8\nparams: {d: 16, part: $(d // 2), r: $(1 / d)}\n"
+        "layers: {a: linear $d, b: unflatten -1 2 $part, c: flatten 1, d: mul $r}"
+    ).source()
+    assert "def __init__(self, d=16, r=None):" in source
+    assert "x.unflatten(-1, (2, self.part))" in source
+
+
+def test_numbers_of_two_rules_of_init_that_are_equal_are_not_taken_for_one_another() -> None:
+    source = netspec.loads(
+        "input: 8\nparams: {d: 16, k: 1}\nlayers: {a: linear $d, b: linear $(d * k)}\n"
+        "init: {a: normal std=$((d * k) ** -0.5), linear: normal std=$(d ** -0.5)}"
+    ).source()
+    assert "nn.init.normal_(module.weight, std=(d * k) ** -0.5)" in source
+    assert "nn.init.normal_(module.weight, std=d**-0.5)" in source
 
 
 STAGES = """
@@ -460,3 +504,72 @@ layers:
     net.load_state_dict(other.state_dict())
     x, memory = torch.randn(2, 3, 8), torch.randn(2, 4, 8)
     assert torch.equal(net(x, memory), other(x, memory))
+
+
+@pytest.mark.parametrize(
+    ("rows", "loop", "other_"),
+    [
+        ("$widths", "for w in widths:", [5, 3, 7, 2]),
+        ("$(widths[1:])", "for w in widths[1:]:", [5, 3, 7, 2]),
+        ("$(widths[:-1])", "for w in widths[:-1]:", [5, 3, 7]),
+    ],
+)
+def test_rounds_over_a_part_of_a_list_are_a_loop_over_that_part(rows: str, loop: str, other_: list[int]) -> None:
+    text = f"""
+        input: 8
+        params: {{widths: [4, 5, 6]}}
+        layers:
+          stem: "linear $(widths[0])"
+          body: [{{repeat: "{rows}", as: w, layers: [linear $w, relu]}}]
+        """
+    spec = netspec.loads(text)
+    assert loop in spec.source()
+    torch.manual_seed(0)
+    wanted = netspec.loads(text, [f"params.widths={other_}"]).build()
+    torch.manual_seed(0)
+    found = module_class(spec.source(), spec.name)(widths=other_)
+    x = torch.ones(2, 8)
+    assert torch.equal(found(x), wanted(x))
+
+
+FORMULAS = """
+    input: Tx8
+    params: {heads: 4, scale: 2.0, n: 5, cap: 3}
+    layers:
+      rates: buffer $n formula=$(1 / scale ** (2 * i / n))
+      mask: buffer 5x5 formula=$(0 if j <= i else -scale)
+      flat: buffer 3 formula=$(scale * 2)
+      low: buffer $n formula=$(min(i, cap) + max(-cap, i))
+      a: {s: parameter $(heads)x1x8 formula=$(2 ** (-heads * (i + 1) / heads)), m: mean(s) 0, o: mul(in m)}
+    """
+
+
+@pytest.mark.parametrize("values", [{"scale": 3.5}, {"n": 7}, {"cap": 2}, {"heads": 8}])
+def test_params_in_a_formula_are_arguments(values: dict[str, Any]) -> None:
+    spec = netspec.loads(FORMULAS)
+    found = module_class(spec.source(), spec.name)(**values).state_dict()
+    wanted = netspec.loads(FORMULAS, [f"params.{name}={value}" for name, value in values.items()]).build().state_dict()
+    assert [*found] == [*wanted]
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+
+
+def test_uses_of_a_block_whose_formulas_differ_in_a_number_share_a_class() -> None:
+    text = """
+        input: 8
+        blocks: {scaled base: {s: "parameter 8 formula=$(base ** -i)", out: mul(in s)}}
+        layers: [scaled 2, scaled 3]
+        """
+    source = netspec.loads(text).source()
+    assert source.count("class ") == 2
+    assert "nn.Parameter(base ** -torch.arange(8.0))" in source
+
+
+@pytest.mark.parametrize("seed", [1, 8, 9, 12])
+def test_no_argument_lies_in_a_spec_that_is_drawn(seed: int) -> None:
+    assert lie(drawn(seed)) == ""
+
+
+def test_no_argument_lies_in_any_spec_that_is_drawn() -> None:
+    for seed in range(10, 40):
+        with suppress(netspec.SpecError):
+            assert lie(drawn(seed)) == "", seed

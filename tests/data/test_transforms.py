@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import pi
 from typing import Any
 
@@ -11,8 +12,9 @@ from torch.nn.functional import pad
 
 from netspec import transforms
 from netspec.catalogue import Catalogue
+from netspec.dims import BATCH
 from netspec.language.calls import read_entry
-from netspec.runtime.data.split import Steps, as_floats, seeded
+from netspec.runtime.data.split import Split, Steps, as_floats, seeded
 from netspec.tensors import Misfit, Tensor
 from netspec.transforms.augment import rotated
 from netspec.transforms.base import Augmentation, Chance, Transform
@@ -43,6 +45,7 @@ RANDOM_ROWS = [
     "crop 8 pad=2",
     "crop 5x6",
     "crop 9x10 pad=1x1",
+    "crop 9x8 pad=2x1 reflect",
     "flip",
     "flip vertical p=0.3",
     "rotate 30",
@@ -101,6 +104,39 @@ def test_crop_cuts_windows_of_the_framed_image() -> None:
     for image, window in zip(framed, cut, strict=True):
         windows = image.unfold(1, 6, 1).unfold(2, 7, 1).permute(1, 2, 0, 3, 4).flatten(0, 1)
         assert any(torch.equal(window, one) for one in windows)
+
+
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32], ids=str)
+def test_crop_cuts_windows_of_the_image_with_its_mirror_image_around_it(kind: torch.dtype) -> None:
+    x = torch.randint(256, (40, 2, 5, 6), generator=seeded(1)).to(kind)
+    framed = pad(x.float(), (3, 3, 2, 2), mode="reflect").to(kind)
+    cut = step("crop 5x6 pad=2x3 reflect", AUGMENTATIONS).apply(x, Chance(seeded(5), len(x)))
+    windows = [framed[:, :, i : i + 5, j : j + 6] for i in range(5) for j in range(7)]
+    assert torch.stack([(cut == each).flatten(1).all(1) for each in windows]).any(0).all()
+    with pytest.raises(Misfit, match="mirrors 5 x 5 points of images of only 5 x 6"):
+        step("crop 5 pad=5 reflect", AUGMENTATIONS).shape(Tensor((BATCH, 2, 5, 6)))
+
+
+def test_flip_alternates_between_epochs_whatever_the_order_and_the_batches() -> None:
+    rows = torch.arange(400)
+    split = Split((rows.float().view(-1, 1, 1, 1).expand(-1, 1, 2, 2) * torch.tensor([1.0, 2.0]),), rows)
+    split = replace(split, steps=Steps((), (Placed(step("flip alternate", AUGMENTATIONS), (0,)),), ()))
+    turned = []
+    for epoch in range(3):
+        seen = torch.zeros(400, dtype=torch.bool)
+        for part in torch.randperm(400, generator=seeded(epoch)).split(7 + epoch):
+            (x,), _ = split.batch(part, seeded(9, epoch), slice(1, len(part)), epoch)
+            seen[part[1:]] = x[:, 0, 0, 0] > x[:, 0, 0, 1]
+            (x,), _ = split.batch(part, seeded(9, epoch), slice(0, 1), epoch)
+            seen[part[:1]] = x[:, 0, 0, 0] > x[:, 0, 0, 1]
+        turned.append(seen)
+    assert torch.equal(turned[0][1:], ~turned[1][1:])
+    assert torch.equal(turned[0], turned[2])
+    assert 0.4 < turned[0].float().mean() < 0.6
+    runs = (turned[0][1:] != turned[0][:-1]).float().mean()
+    assert 0.4 < runs < 0.6
+    with pytest.raises(Misfit, match="whatever p is"):
+        step("flip p=0.3 alternate", AUGMENTATIONS).shape(Tensor((BATCH, 1, 4, 4)))
 
 
 def test_flip_mirrors_about_the_share_that_it_says() -> None:

@@ -23,8 +23,8 @@ from netspec.runs.answers import json_pieces, records, table
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.predict_file import predicted
 from netspec.runs.prediction import joined
-from netspec.transforms.base import Transform
-from netspec.transforms.geometry import ChannelsFirst, ChannelsLast, Crop, Pad, Reshape, Resize
+from netspec.transforms.base import Maps, Moving, Transform
+from netspec.transforms.geometry import ChannelsFirst, ChannelsLast, Crop, Layout, Pad, Reshape, Resize
 from netspec.transforms.values import Normalize, Scale
 from tests.train.test_handed import ended, trained
 
@@ -83,6 +83,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
+def measured_alike(
+    run: Path, file: str, close: float, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a run and of a file that was written of it, eval tells the same, to so much."""
+    monkeypatch.chdir(run.parent)
+    said = []
+    for what in (run, file):
+        assert ended("eval", what, "--json", "--part", "train") == 0
+        said.append(json.loads(capsys.readouterr().out))
+    assert said[1].keys() == said[0].keys()
+    for measure, value in said[0].items():
+        assert said[1][measure] == (pytest.approx(value, rel=close, abs=close) if type(value) is float else value)
+
+
 @pytest.mark.parametrize(("name", "kind"), KINDS)
 def test_a_file_says_what_its_run_says(runs: dict[str, Path], name: str, kind: str) -> None:
     folder = runs[name].parent
@@ -102,25 +116,30 @@ def test_a_file_says_what_its_run_says(runs: dict[str, Path], name: str, kind: s
 def test_a_file_is_as_good_as_its_run(
     runs: dict[str, Path], name: str, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(runs[name].parent)
-    said = []
-    for what in (runs[name], f"{kind}.onnx"):
-        assert ended("eval", what, "--json", "--part", "train") == 0
-        said.append(json.loads(capsys.readouterr().out))
-    assert said[1].keys() == said[0].keys()
-    for measure, value in said[0].items():
-        assert said[1][measure] == (pytest.approx(value, rel=1e-4) if isinstance(value, float) else value)
+    measured_alike(runs[name], f"{kind}.onnx", 1e-4, monkeypatch, capsys)
 
 
 def test_no_torch_is_imported(runs: dict[str, Path]) -> None:
     folder = runs["table"].parent
-    code = "import sys; sys.modules['torch'] = None; from netspec.cli import main; main()"
-    words = ["predict", str(folder / "logits.onnx"), "-", "--json"]
-    done = subprocess.run([sys.executable, "-c", code, *words], input=ROWS, capture_output=True, text=True, check=True)
-    said = json.loads(done.stdout)
+    code = """import sys
+sys.modules["torch"] = None
+from netspec.cli import main
+for words in (["predict", "logits.onnx", "-", "--json"], ["eval", "logits.onnx", "--json"]):
+    sys.argv[1:] = words
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, end.code
+    print(end="\\0")
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, input=ROWS, capture_output=True, text=True, check=True, cwd=folder)
+    said, measured = map(json.loads, done.stdout.split("\0")[:2])
     assert [each["id"] for each in said] == [f"r{i}" for i in range(60)]
     wanted = records(Run.read(runs["table"]).predict(folder / "rows.csv"))
     assert [each["class"] for each in said] == [each["class"] for each in wanted]
+    assert measured == {f"val.{name}": pytest.approx(value, rel=1e-5) for name, value in
+                        Run.read(runs["table"]).evaluate().items()}  # fmt: skip
 
 
 def test_images_are_taken(runs: dict[str, Path], tmp_path: Path) -> None:
@@ -216,6 +235,21 @@ def test_steps_of_arrays_are_those_of_torch(step: Any) -> None:
     wanted, found = step.apply(torch.from_numpy(x)).numpy(), step.apply_array(x)
     assert found.dtype == wanted.dtype
     np.testing.assert_allclose(found, wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize("step", [each for each in STEPS if isinstance(each, Moving | Layout)], ids=repr)
+def test_targets_go_along_as_they_do_in_torch(step: Any) -> None:
+    chance = np.random.default_rng(0)
+    layout = isinstance(step, Layout)
+    sizes = (2, 3, 9, 13) if layout else (2, 9, 13)
+    for target, maps in (
+        (chance.integers(0, 4, sizes), Maps()),
+        (chance.random(sizes, "float32"), Maps(classes=False)),
+        (chance.random((2, 3, 9, 13), "float32"), Maps(fill=None)),
+    ):
+        wanted, found = step.carry(torch.from_numpy(target), maps).numpy(), step.carry_array(target, maps)
+        assert found.dtype == wanted.dtype
+        np.testing.assert_allclose(found, wanted, atol=2e-6)
 
 
 def test_a_step_that_only_torch_does_is_named() -> None:

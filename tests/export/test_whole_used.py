@@ -17,7 +17,7 @@ from netspec.runs.bench import bench
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.predict_file import predicted
 from netspec.runs.prediction import Prediction, joined
-from tests.export.test_using import GIVEN, RUNS, write_data
+from tests.export.test_using import GIVEN, RUNS, measured_alike, write_data
 from tests.train.test_handed import ended, trained
 
 MORE = {
@@ -110,15 +110,7 @@ def test_a_file_says_what_its_run_says(runs: dict[str, Path], name: str, kind: s
 def test_a_file_is_as_good_as_its_run(
     runs: dict[str, Path], name: str, kind: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(runs[name].parent)
-    said = []
-    for what in (runs[name], f"{kind}.onnx"):
-        assert ended("eval", what, "--json", "--part", "train") == 0
-        said.append(json.loads(capsys.readouterr().out))
-    assert said[1].keys() == said[0].keys()
-    close = LOOSE.get(kind, 1e-3)
-    for measure, value in said[0].items():
-        assert said[1][measure] == (pytest.approx(value, rel=close, abs=close) if type(value) is float else value)
+    measured_alike(runs[name], f"{kind}.onnx", LOOSE.get(kind, 1e-3), monkeypatch, capsys)
 
 
 def test_classes_are_written_and_shown(runs: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,15 +161,41 @@ def test_samples_of_another_size_are_refused(runs: dict[str, Path], tmp_path: Pa
         joined(predicted(OnnxModel.read(runs["digits"].parent / "whole.onnx"), [tmp_path / "x.npy"]))
 
 
-def test_a_file_without_what_was_learnt_is_refused(
-    runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("name", ["yes", "table", "numbers"])
+@pytest.mark.parametrize("more", [(), ("--with-torch",)], ids=["stored", "torch"])
+def test_a_spec_with_the_weights_of_a_run_sees_samples_as_that_does(
+    runs: dict[str, Path],
+    name: str,
+    more: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """One of a spec and weights alone knows nothing of the data of a training."""
+    """Means, tables and units are those that the run has learnt, whatever data lies there now, if any."""
+    monkeypatch.chdir(runs[name].parent)
+    (spec,) = Path().glob("*.yaml")
+    given = ("weights.load=run/best.safetensors", "data.source.path=none", *more)
+    assert ended("export", spec, *given, "-o", "alone.onnx") == 0
+    assert "run has learnt to see them" in capsys.readouterr().err
+    found = joined(predicted(OnnxModel.read("alone.onnx"), [samples(runs[name])]))
+    np.testing.assert_allclose(
+        found.first, Run.read(runs[name]).predict(samples(runs[name])).first, rtol=1e-4, atol=1e-4
+    )
+
+
+def test_a_run_that_sees_its_data_otherwise_has_nothing_to_say(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nor has a file of weights that lies in no run: where the data is not there, predict says what is not known."""
     monkeypatch.chdir(runs["yes"].parent)
     (spec,) = Path().glob("*.yaml")
-    assert ended("export", spec, "weights.load=run/best.safetensors", "-o", "alone.onnx") == 0
+    other = ("data.transform=[scale 2, standardize]", "data.source.path=none.npz")
+    assert ended("export", spec, "weights.load=run/best.safetensors", *other, "-o", "alone.onnx") == 0
+    assert "has learnt of its data is left aside" in capsys.readouterr().err
     assert ended("predict", "alone.onnx", "new.npy") == 4
     assert "alone.onnx was written of a spec alone" in capsys.readouterr().err
+    Path("w.safetensors").write_bytes(Path("run/best.safetensors").read_bytes())
+    assert ended("export", spec, "weights.load=w.safetensors", other[1], "-o", "alone.onnx") == 0
+    assert ended("predict", "alone.onnx", "new.npy") == 4
 
 
 @pytest.mark.parametrize("command", ["predict", "eval", "bench", "generate"])

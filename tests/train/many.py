@@ -34,7 +34,7 @@ from netspec.sections.train import Train
 from tests.data.writing import section as data_section
 from tests.drawn import MORE
 from tests.train.headed import AUX, LEARNED, headed, ignoring, targets
-from tests.train.small import classes, data, perceptron, section
+from tests.train.small import classes, data, few_scores, perceptron, section
 
 FILES: Final = Path(tempfile.mkdtemp())
 atexit.register(shutil.rmtree, FILES)
@@ -48,6 +48,8 @@ class Case:
     module: Callable[[], nn.Module] = perceptron
     data: Callable[[], Data] = classes
     networks: Callable[[Train], Networks] | None = None
+    last: tuple[str, ...] = ()
+    """Linear layers whose scores are made a few at a time."""
     spec: str = ""
     """The layers of a network whose spec says what is frozen, in place of the module."""
 
@@ -59,8 +61,10 @@ class Case:
         more |= {"frozen": spec.graph.weights.freeze} if spec is not None else {}
         networks = self.networks(self.train) if self.networks is not None else None
         about: dict[str, Any] = {"outputs": ("out",), "networks": networks} if networks is not None else {}
+        about["last"] = self.last
         try:
-            history = train(module, self.train, self.data(), run, world=world, **about, **more)
+            with few_scores() if self.last else nullcontext():
+                history = train(module, self.train, self.data(), run, world=world, **about, **more)
         except Diverged as error:
             return {"diverged": str(error)}
         except UsageError as error:
@@ -230,6 +234,11 @@ CASES: dict[str, Case] = {
     "norm": Case(section(**ALL | {"batch": 10, "optimizer": "sgd lr=0.1 momentum=0.9"}), normed),
     "norm uneven": Case(section(epochs=3, batch=15), normed),
     "frozen norm": Case(section(epochs=3, batch=15), still),
+    "few scores": Case(
+        section(epochs=2, loss="ce weight=1x2x3 label_smoothing=0.1", batch=9, accumulate=2, ema=0.8, metrics=["f1"]),
+        data=half_ignored,
+        last=("3",),
+    ),
     "lbfgs": Case(section(epochs=1, optimizer="lbfgs lr=0.1", batch=32)),
     "loss that learns": Case(
         section(epochs=3, loss="adaptive_log_softmax 12 3 cutoffs=1", optimizer="adamw lr=0.01"), features

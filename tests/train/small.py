@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from netspec.runtime.data.split import Data, Split
+from netspec.runtime.network import stretches
 from netspec.sections.train import Train, read_train
 
 DEVICE = os.environ.get("NETSPEC_TEST_DEVICE", "cpu")
@@ -63,6 +67,14 @@ def convolution(dropout: float = 0.0) -> nn.Sequential:
     torch.manual_seed(1)
     layers = [nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3, padding=1), nn.ReLU()]
     return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(dropout), nn.Linear(128, 3)).to(DEVICE)
+
+
+@contextlib.contextmanager
+def few_scores(count: int = 6) -> Iterator[None]:
+    """Within it a stretch of scores, of which more are never made at once, has so many."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stretches, "STRETCH", {"cpu": count, "elsewhere": count})
+        yield
 
 
 def equal(a: nn.Module, b: nn.Module) -> bool:

@@ -250,6 +250,25 @@ def test_clipped_gradients() -> None:
     assert equal(mine, theirs)
 
 
+@pytest.mark.parametrize("clip", [None, 0.1])
+def test_the_norm_of_a_gradient_is_that_before_it_is_clipped(clip: float | None) -> None:
+    mine, theirs, data = perceptron(), perceptron(), classes()
+    history = train(mine, section(clip_grad=clip, max_steps=10), data)
+    optimizer = torch.optim.SGD(theirs.parameters(), lr=0.1)
+    norms: list[float] = []
+
+    def note(*_: object) -> None:
+        gradients = [p.grad for p in theirs.parameters() if p.grad is not None]
+        norms.append(float(nn.utils.get_total_norm(gradients)))
+        if clip is not None:
+            nn.utils.clip_grad_norm_(theirs.parameters(), clip)
+
+    optimizer.register_step_pre_hook(note)
+    by_hand(theirs, optimizer, data, 10)
+    assert [record["grad_norm"] for record in history.records] == [norms[r["step"] - 1] for r in history.records]
+    assert len(set(norms)) == 10
+
+
 def test_averaged_weights_are_what_the_run_ends_with() -> None:
     mine, theirs, data = perceptron(), perceptron(), classes()
     train(mine, section(ema=0.5, max_steps=3), data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from netspec.runtime.train.optimizers import make_optimizer, param_groups
 from netspec.runtime.train.run import train
 from netspec.sections.param_groups import WHOLE, options_of
 from netspec.text.report import report
+from netspec.views.training import text, training
 from netspec.vocabulary import OPTIMIZERS
 from tests.train.small import DEVICE, classes, equal
 from tests.train.test_resume import never_stopped, stopped_and_resumed
@@ -146,6 +148,85 @@ def test_a_resumed_run_goes_on_to_the_bit(tmp_path: Path, monkeypatch: pytest.Mo
     assert equal(whole, parts)
 
 
+OTHERS = """\
+netspec: 1
+input: 8
+layers: {backbone: [linear 16, layernorm, relu, linear 8], head: linear 3}
+train:
+  loss: ce
+  optimizer: muon lr=0.02
+  groups: {norm: adamw lr=0.03, head: sgd lr=0.1 momentum=0.9, "*.bias": {adamw: {lr: 0.03}}}
+  scheduler: cosine warmup=2
+  batch: 16
+  epochs: 3
+"""
+
+
+def test_groups_with_an_optimizer_of_their_own_are_optimizers_side_by_side() -> None:
+    found = netspec.loads(OTHERS)
+    torch.manual_seed(3)
+    mine, theirs, data = found.build().to(DEVICE), found.build().to(DEVICE), classes().to(DEVICE)
+    theirs.load_state_dict(mine.state_dict())
+    train(mine, section(found).replace(max_steps=9, device=DEVICE), data)
+    named = dict(theirs.named_parameters())
+    apart = {
+        torch.optim.Muon: ["backbone.0.weight", "backbone.3.weight"],
+        torch.optim.SGD: ["head.weight", "head.bias"],
+    }
+    rest = [name for name in named if not any(name in names for names in apart.values())]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.Muon([named[n] for n in apart[torch.optim.Muon]], lr=0.02),
+        torch.optim.AdamW([named[n] for n in rest], lr=0.03, fused=True),
+        torch.optim.SGD([named[n] for n in apart[torch.optim.SGD]], lr=0.1, momentum=0.9, fused=True),
+    ]
+    schedules = [lr_scheduler.CosineAnnealingLR(each, 7) for each in optimizers]
+    (x,), y = data.train.inputs, data.train.target
+    for step in range(9):
+        epoch, index = divmod(step, 4)
+        rows = torch.randperm(len(y), generator=seeded(0, epoch))[index * 16 : index * 16 + 16]
+        theirs.zero_grad()
+        nn.functional.cross_entropy(theirs(x[rows]), y[rows]).backward()
+        for optimizer, schedule in zip(optimizers, schedules, strict=True):
+            (group,) = optimizer.param_groups
+            rate = group["lr"]
+            group["lr"] = rate * ((step + 1) / 3) if step < 2 else rate
+            optimizer.step()
+            group["lr"] = rate
+            if step >= 2:
+                schedule.step()
+    assert equal(mine, theirs)
+
+
+def test_a_run_of_several_optimizers_goes_on_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = netspec.loads(OTHERS)
+
+    def made() -> nn.Module:
+        torch.manual_seed(3)
+        return found.build()
+
+    whole, _ = never_stopped(section(found), classes(), tmp_path / "whole", made)
+    parts, _ = stopped_and_resumed(section(found), classes(), tmp_path / "parts", [3, 4, 1], monkeypatch, made)
+    assert equal(whole, parts)
+
+
+def test_another_optimizer_is_told_and_what_it_cannot_take_is_refused() -> None:
+    found = netspec.loads(OTHERS)
+    told = training("net", found.graph, found.experiment)
+    json.dumps(told.listed())
+    lines = text(told).splitlines()
+    names = "backbone.0.bias, backbone.1.weight, backbone.1.bias, backbone.3.bias"
+    assert f"  56 parameters by AdamW lr=0.03: {names}" in lines, lines
+    with pytest.raises(netspec.SpecError, match="gives options of the optimizer to head"):
+        netspec.loads(OTHERS, ["train.groups={head: adamw lr=1, '*.bias': weight_decay=0}"])
+    with pytest.raises(netspec.SpecError, match="moves the momentum, adagrad has none"):
+        netspec.loads(OTHERS, ["train.groups.head=adagrad", "train.scheduler=onecycle max_lr=0.1"])
+    with pytest.raises(netspec.SpecError, match="muon needs whole parameters"):
+        netspec.loads(OTHERS, ["train.optimizer=adamw", "train.groups={head: muon}", "train.parallel=fsdp"])
+    found = netspec.loads(OTHERS, ["train.groups={norm: adamw}"])
+    with pytest.raises(netspec.UsageError, match=r"matrices only, backbone\.0\.bias is 16\. Give it another optimizer"):
+        train(found.build(), section(found), classes())
+
+
 @pytest.mark.parametrize("cls", [c for c in OPTIMIZERS.classes() if c.takes_groups], ids=lambda c: c.__name__)
 def test_torch_takes_every_option_for_a_group(cls: type[Any]) -> None:
     """What a line may give is what torch reads from a group."""
@@ -165,6 +246,8 @@ WRONG = [
     ("head: 0.1", "10:11", "expected options of sgd", "For example"),
     ("head: {}", "10:11", "without options", "For example"),
     ("head: lr=", "10:13", "a value is missing", ""),
+    ("head: lbfgs", "10:11", "lbfgs updates all parameters", "such as adamw"),
+    ("head: adamw fused=true foreach=true", "10:11", "exclude each other", ""),
 ]
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 
 import netspec
+from netspec.datasets.fit import described
 from netspec.dims import BATCH, named
 from netspec.errors import DataError
 from netspec.language.calls import read_entry
 from netspec.losses.base import Loss
-from netspec.runtime.data.split import described
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.run import train
 from netspec.tensors import Dtype, Misfit, Tensor

@@ -10,8 +10,9 @@ import sys
 import pytest
 
 from netspec.runtime.train.history import Watch
-from netspec.runtime.train.progress import Lines, Live, Plan, progress_for
+from netspec.runtime.train.progress import Lines, Live, Plan
 from netspec.runtime.train.run import train
+from netspec.runtime.train.telling import progress_for
 from tests.train.small import DEVICE, classes, perceptron, section
 
 RECORD = {

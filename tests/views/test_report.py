@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -22,12 +25,13 @@ from netspec.runtime.store.own import FINDINGS, REPORT
 from netspec.views.report import page
 from netspec.views.report.charts import Chart, Line, number
 from netspec.views.report.page import Told
+from netspec.views.report.plots import plots
 from netspec.views.report.verdict import Course, advice, sentence
 from tests.cli.test_commands import run
 from tests.effort import computing
 
 NO_MORE: Mapping[str, Sequence[Any]] = {}
-VOID = {"meta", "link", "img"}
+VOID = {"meta", "link", "img", "input"}
 HOSTILE = "<script>alert(1)</script>\"'>\x1b[31m\u202e{{ 7*7 }}{% raw %}"
 
 
@@ -358,6 +362,43 @@ def test_no_value_is_the_best_of_players_that_take_turns() -> None:
     found = Listed(Path("runs/a"), turns)
     assert found.plain() | {"monitor": None, "best": None, "epoch": 6} == found.plain()
     assert [*table([found])][1].split()[:4] == ["runs/a", "-", "-", "6"]
+
+
+# --- plots that stand alone ---------------------------------------------------------------------
+
+
+def test_plots_stand_alone_and_hold_text_as_text() -> None:
+    rows = [{**record, f"val.{HOSTILE}": 1.0, "grad_norm": 10.0 ** record["epoch"]} for record in records()]
+    drawn = dict(plots(told(found=CLASSES, course=course(rows), picture="<svg/>")))
+    assert {"loss", "accuracy", "gradient-norm", "learning-rate", "confusions", "calibration", "network"} <= {*drawn}
+    assert "var(" not in "".join(drawn.values())
+    for name, svg in drawn.items():
+        assert re.fullmatch(r"[a-z0-9-]+", name)
+        words = "".join(ElementTree.fromstring(svg).itertext())
+        assert "\x1b" not in words
+    assert "{% raw %}" in drawn["confusions"]
+
+
+def test_plots_are_written_as_png(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = run("report", str(folder), "--png", str(tmp_path / "plots"))
+    assert done.returncode == 0, done.stderr
+    written = {path.stem: path.read_bytes() for path in (tmp_path / "plots").iterdir()}
+    assert {"loss", "gradient-norm", "confusions", "network"} <= {*written}
+    assert all(data.startswith(b"\x89PNG") for data in written.values())
+    assert f"wrote {len(written)} plots" in done.stderr
+    assert run("report", str(folder), str(folder), "--png", str(tmp_path / "plots")).returncode == 2
+    assert run("graph", str(folder / "spec.yaml"), "-o", str(tmp_path / "net.png")).returncode == 0
+    assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    without = run("graph", str(folder / "spec.yaml"), "-o", str(tmp_path / "other.png"))
+    assert without.returncode == 2
+    assert "pip install 'netspec-torch[png]'" in without.stderr
+
+
+def test_a_run_leaves_the_norm_of_its_gradient(trained: Path) -> None:
+    rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert all(row["grad_norm"] > 0 for row in rows)
+    assert "gradient norm" in parsed((trained / REPORT).read_text("utf-8")).words
 
 
 # --- lists ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any, Final
 from netspec.language import expressions
 from netspec.language.calls import nothing
 from netspec.language.formulas import LETTERS
-from netspec.python.nodes import call, infix, keyword, method, spread, valued
+from netspec.python.nodes import Code, call, infix, keyword, method, spread, valued
 
 WRITTEN: Final = (
     *(f"torch.{name}" for name in ("arange", "log", "exp", "sqrt", "sin", "cos", "abs", "floor", "ceil", "round")),
@@ -18,12 +18,17 @@ WRITTEN: Final = (
 """What of torch formulas are written with."""
 
 
-def tabled(text: str, size: Any) -> ast.expr:
-    """The tensor of this size that a formula gives, whose letters stand for the places on its axes."""
-    tree = expressions.parse(text)
+def tabled(formula: str | ast.expr, size: Any) -> ast.expr:
+    """The tensor of this size that a formula gives, whose letters stand for the places on its axes.
+
+    In a tree, constants may be code that gives numbers.
+    """
+    tree = expressions.parse(formula) if isinstance(formula, str) else formula
     used = expressions.names(tree)
+    if isinstance(tree, ast.Constant):
+        return call("torch.full", valued(size), _float(tree.value))
     if not used:
-        return call("torch.full", valued(size), valued(float(expressions.evaluate(text, nothing))))
+        return call("torch.full", valued(size), valued(float(expressions.computed(tree, nothing))))
     table = _Table(size).of(tree)
     unused = [count for letter, count in zip(LETTERS, size, strict=False) if letter not in used]
     if any(not isinstance(count, int) or count != 1 for count in unused):
@@ -64,6 +69,8 @@ class _Table:
                 return self._bounded(name, args)
             case ast.Call(func=ast.Name(id=name), args=args):
                 return call(f"torch.{name}", *map(self.of, args))
+            case ast.Constant(value=value):
+                return valued(value)
         return node
 
     def _places(self, axis: int) -> ast.expr:
@@ -82,9 +89,14 @@ class _Table:
             found = call(f"torch.{name}imum", found, other)
         for part in parts:
             if isinstance(part, ast.Constant):
-                found = method(found, "clamp", keyword("max" if name == "min" else "min", part))
+                found = method(found, "clamp", keyword("max" if name == "min" else "min", valued(part.value)))
         return found
 
     def _float(self, node: ast.expr) -> ast.expr:
         """A part, a number among them as a float."""
-        return valued(float(node.value)) if isinstance(node, ast.Constant) else self.of(node)  # type: ignore[arg-type]
+        return _float(node.value) if isinstance(node, ast.Constant) else self.of(node)
+
+
+def _float(number: Any) -> ast.expr:
+    """A number, or code that gives one, as a float."""
+    return call("float", number.node) if isinstance(number, Code) else valued(float(number))

@@ -6,56 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-import numpy as np
 import torch
 
-from netspec.datasets.base import Arrays, Part
-from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.losses.base import BALANCED
 from netspec.runtime.data.scale import learn
 from netspec.runtime.data.split import Data, Split
-from netspec.runtime.data.weighing import Compared, listed, weighed, weights_of
+from netspec.runtime.data.weighing import Compared, weighed, weights_of
 from netspec.sections.aim import Aim
-from netspec.tensors import Tensor as Described
 from netspec.words import printable
 
 SHOWN: Final = 8
 """How many numbers are told."""
-
-
-def as_answers(arrays: Arrays, compared: Compared) -> Arrays:
-    """`arrays` with numbers of two classes as floats, where the network answers yes or no; the second one is yes.
-
-    Raises DataError for other than two classes.
-    """
-    target, classes = arrays.train.target, arrays.classes
-    if not compared.one_answer or classes is None or target.ndim != 1 or target.dtype.kind != "i":
-        return arrays
-    if len(classes) != 2:
-        text = f"{compared.loss.said} with one output says yes or no, the data has {_count(len(classes))}"
-        way_out = f"End the network with {len(classes)} outputs and take cross_entropy."
-        if len(classes) == 1:
-            way_out = "There is nothing to tell it from: take data that has both."
-        raise DataError(f"{text}: {listed(classes)}. {way_out}")
-    single = compared.predictions[0].shape[1:] == (1,)
-    low, high = compared.loss.target_range(compared.predictions, Described((BATCH,)))
-    values = np.array([low or 0, 1 if high is None else high], np.float32)
-
-    def answers(part: Part | None) -> Part | None:
-        if part is None:
-            return None
-        found = values[part.target[:]]
-        return replace(part, target=found[:, None] if single else found)
-
-    train = answers(arrays.train)
-    assert train is not None
-    return replace(arrays, train=train, val=answers(arrays.val), test=answers(arrays.test))
-
-
-def _count(classes: int) -> str:
-    """`1 class`, `2 classes`."""
-    return f"{classes:,} class{'es' * (classes != 1)}"
 
 
 def aimed(data: Data, aim: Aim, compared: Sequence[Compared], known: Mapping[str, Any]) -> Data:

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from netspec.datasets.base import Arrays, Part, numbered
-from netspec.dims import BATCH
+from netspec.datasets.fit import described
 from netspec.errors import DataError, Problem
 from netspec.losses.forms import as_taken
 from netspec.runtime.data.ranges import converted
-from netspec.tensors import Dtype, Tensor
+from netspec.tensors import Tensor
 from netspec.words import did_you_mean, few, printable
-
-if TYPE_CHECKING:
-    from netspec.datasets.base import Column
 
 Array = np.ndarray[Any, Any]
 
@@ -114,9 +111,3 @@ def as_compared(arrays: Arrays, takes: Callable[[Tensor], bool]) -> Arrays:
 def _formed(rows: Array, sizes: Sequence[Any], dtype: str) -> Array:
     """Rows of a target as another dtype, with an axis of size 1 more or less."""
     return rows.astype(dtype).reshape(len(rows), *sizes)
-
-
-def described(column: Column) -> Tensor:
-    """An array, or rows in files, as the graph describes tensors, its batch left open."""
-    kinds: dict[str, Dtype] = {"b": "bool", "i": "int64"}
-    return Tensor((BATCH, *column.shape[1:]), kinds.get(column.dtype.kind, "float32"))

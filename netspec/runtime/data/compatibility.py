@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import torch
 
 from netspec.datasets.base import Gives
-from netspec.datasets.rows import Rows, pieces
+from netspec.datasets.rows import pieces
 from netspec.errors import DataError, Problem
 from netspec.lint import Facts, rules
 from netspec.lint.base import taken, undrawn
 from netspec.runtime.data.classes import as_meant
-from netspec.runtime.data.split import Data, Split
 from netspec.spec import Spec
 from netspec.text.report import SpecError
 from netspec.words import FEW, printable
+
+if TYPE_CHECKING:
+    from netspec.runtime.arrays.data import ArrayData
+    from netspec.runtime.data.split import Data, Split
 
 OF_DATA: Final = ("class_count", "embedding_rows", "position_rows", "value_range")
 """Rules that ask for other data, or for a network of its size."""
@@ -25,7 +27,7 @@ OF_TRAINING: Final = ("loss_target", "mixed_target", "step_networks")
 """Rules that ask for another loss."""
 
 
-def need_fit(spec: Spec, data: Data) -> None:
+def need_fit(spec: Spec, data: Data | ArrayData) -> None:
     """Refuse data that the network or the loss cannot take, before the first step. Raises DataError or SpecError."""
     draw, train = spec.experiment.data.draw if spec.experiment.data else {}, spec.experiment.train
     noise = undrawn(spec.graph.inputs, draw, train)
@@ -94,7 +96,7 @@ def _counted(part: Split, classes: int) -> np.ndarray[Any, Any]:
     return counts
 
 
-def measured(data: Data) -> Gives:
+def measured(data: Data | ArrayData) -> Gives:
     """What the data really gives."""
     parts = data.parts.values()
     numbers = tuple(_bounds([part.inputs[i] for part in parts]) for i in range(len(data.train.inputs)))
@@ -104,12 +106,12 @@ def measured(data: Data) -> Gives:
     return Gives(*own, others={name: measured(data.led_by(name)) for name in data.train.others})
 
 
-def _is_integer(x: torch.Tensor | Rows) -> bool:
+def _is_integer(x: Any) -> bool:
     """Whether a field holds whole numbers, in memory or in its file."""
-    return x.dtype in (torch.int64, np.dtype(np.int64))
+    return str(x.dtype).removeprefix("torch.") == "int64"
 
 
-def _bounds(columns: list[torch.Tensor | Rows]) -> tuple[int, int] | None:
+def _bounds(columns: list[Any]) -> tuple[int, int] | None:
     """The least and the largest number of an input; None for one of floats."""
     if not _is_integer(columns[0]):
         return None
@@ -117,7 +119,7 @@ def _bounds(columns: list[torch.Tensor | Rows]) -> tuple[int, int] | None:
     return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
-def _met(problem: Problem, data: Data) -> str:
+def _met(problem: Problem, data: Data | ArrayData) -> str:
     """Where the class or the number that goes furthest is met first."""
     if problem.code == "class-count":
         held = [(part, -1, part.target) for part in data.parts.values()]
@@ -128,7 +130,7 @@ def _met(problem: Problem, data: Data) -> str:
     least, largest = _bounds([x for *_, x in held]) or (0, 0)
     furthest = least if least < 0 else largest
     part, place, row = next(
-        (part, place, start + int(torch.as_tensor(piece == furthest).nonzero()[0][0]))
+        (part, place, start + int(np.argwhere(np.asarray(piece == furthest))[0][0]))
         for part, place, x in held
         for start, piece in pieces(x)
         if (piece == furthest).any()

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from math import isqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -14,16 +19,18 @@ import numpy as np
 from netspec.datasets.base import ARRAYS, Dataset, Origin
 from netspec.datasets.columns import Table, Texts
 from netspec.datasets.csv import CSV, MAX_TEXT
-from netspec.datasets.files import Budget, show, text_of
+from netspec.datasets.files import Budget, show, text_of, unpacked
 from netspec.datasets.images import Images
 from netspec.datasets.npy import read_file
 from netspec.datasets.npz import opened
 from netspec.datasets.pictures import Pictures
+from netspec.datasets.remarks import Remarks
 from netspec.datasets.rows import Rows
 from netspec.datasets.table import Tabular, only
-from netspec.datasets.text import Text
+from netspec.datasets.text import Text, uneven
 from netspec.datasets.values import BYTE, Values, measured
 from netspec.errors import DataError
+from netspec.runtime.data.growing import Folder, GrowingWords, grown
 from netspec.runtime.data.ranges import MANY, SLACK, converted
 
 if TYPE_CHECKING:
@@ -35,6 +42,8 @@ PHOTOS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tif
 """What a file of an image ends in."""
 SIDE: Final = 8
 """A row of numbers is taken for an image of at least so many points in height and width."""
+LINES: Final = 4096
+"""Lines of text that are read at a time."""
 LOOKED: Final = 64
 """Photos that are looked at to see how bright they are."""
 APART: Final = 0.4
@@ -84,7 +93,7 @@ def handed(
     if all(file.is_dir() or file.suffix.lower() in PHOTOS for file in files):
         return _photos(files, learnt, next(iter(inputs.values())))
     if isinstance(source, Tabular):
-        return _rows_of(source, source.table(only(files)), learnt)
+        return _rows_of(source, _read(source, only(files)), learnt)
     return Handed(source.samples(files, learnt))
 
 
@@ -123,11 +132,41 @@ def _held(array: Array | Rows, budget: Budget) -> Column:
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def _rows_of(source: Tabular, table: Table, learnt: Mapping[str, Any]) -> Handed:
-    """The rows of a table as samples. Of few columns each is judged by itself, as numbers of many kinds are."""
-    known, seen = learnt["columns"].get("extents"), source.seen(table, learnt)
-    told = tuple(source.remarks(table, learnt))
-    return Handed(seen, source.ids(table), told, judged=known is None or len(known) >= MANY)
+def _rows_of(source: Tabular, tables: Iterable[Table], learnt: Mapping[str, Any]) -> Handed:
+    """The rows of a table, which may come in pieces, as samples.
+
+    Of few columns each is judged by itself, as numbers of many kinds are.
+    """
+    known, remarks = learnt["columns"].get("extents"), Remarks(learnt["columns"], source.beside_inputs)
+    folder, names = Folder(), dict[str, GrowingWords]()
+
+    def seen() -> Iterator[Sequence[Array]]:
+        for table in tables:
+            found = source.seen(table, learnt)
+            remarks.add(table)
+            for name, words in source.ids(table).items():
+                names.setdefault(name, GrowingWords(folder, HELD)).extend(words)
+            yield found
+
+    inputs = grown(seen(), HELD)
+    return Handed(inputs, names, tuple(remarks.lines()), judged=known is None or len(known) >= MANY)
+
+
+def _read(source: Tabular, path: Path) -> Iterable[Table]:
+    """The table in a file: of windows, which may lie in any order, the whole one."""
+    return source.tables(path) if source.window is None else [source.table(path)]
+
+
+def _on_input(source: Tabular) -> Iterator[Table]:
+    """The table on standard input, which is kept for a second look at it."""
+    known = _as_csv(source)
+    if source.window is not None:
+        yield known.parsed(sys.stdin.buffer.read(MAX_TEXT), "standard input")
+        return
+    with tempfile.SpooledTemporaryFile(HELD) as stream:
+        shutil.copyfileobj(sys.stdin.buffer, stream)
+        stream.seek(0)
+        yield from known.parsed_by_pieces(stream, "standard input")
 
 
 def _as_csv(source: Tabular) -> CSV:
@@ -151,22 +190,36 @@ def _lines(source: Dataset, files: Sequence[Path], learnt: Mapping[str, Any], sh
         if not isinstance(source, Tabular) or len(files) > 1:
             text = "standard input is lines of text or one table, which the run does not take"
             raise DataError(text if len(files) == 1 else "standard input is one table: name nothing else")
-        content = sys.stdin.buffer.read(MAX_TEXT)
-        return _rows_of(source, _as_csv(source).parsed(content, "standard input"), learnt)
-    texts, names = list[str](), list[str]()
-    for file in files:
-        found, label = _text(file)
-        texts += found
-        names += [f"{label}line {number}" for number in range(1, len(found) + 1)]
-    if not texts:
+        return _rows_of(source, _on_input(source), learnt)
+    names, label = GrowingWords(Folder(), HELD), show(files[0])
+
+    def seen() -> Iterator[Sequence[Array]]:
+        for first, texts, called in _by_pieces(files):
+            names.extend(called)
+            if isinstance(source, Text):
+                yield [source.lines(texts, called, learnt, taken)]
+            elif isinstance(source, Tabular):
+                rows = np.arange(first, first + len(texts))
+                origin = Origin((label,), rows, "line") if len(files) == 1 else Origin()
+                yield source.seen(Table(origin, {column: Texts(texts)}), learnt)
+
+    taken = shape[-1] if len(shape) == 2 and isinstance(shape[-1], int) else None
+    inputs = grown(_of_one_length(seen(), names) if isinstance(source, Text) else seen(), HELD)
+    if not names:
         raise DataError(f"{', '.join(map(show, files))}: there is no line of text")
-    if isinstance(source, Text):
-        taken = shape[-1] if len(shape) == 2 and isinstance(shape[-1], int) else None
-        return Handed([source.lines(texts, names, learnt, taken)], {"line": names})
-    assert isinstance(source, Tabular)
-    origin = Origin((show(files[0]),), np.arange(1, len(texts) + 1), "line") if len(files) == 1 else Origin()
-    table = Table(origin, {column: Texts(texts)})
-    return Handed(source.seen(table, learnt), {"line": names})
+    return Handed(inputs, {"line": names})
+
+
+def _of_one_length(pieces: Iterable[Sequence[Array]], names: Sequence[str]) -> Iterator[Sequence[Array]]:
+    """The tokens of texts, all of one length. Raises DataError."""
+    length, count = 0, 0
+    for piece in pieces:
+        own = piece[0].shape[1]
+        length = length or own
+        if own != length:
+            raise uneven(names[count if own < length else 0], min(own, length), max(own, length))
+        count += len(piece[0])
+        yield piece
 
 
 def _text_column(source: Dataset, learnt: Mapping[str, Any]) -> str | None:
@@ -179,22 +232,53 @@ def _text_column(source: Dataset, learnt: Mapping[str, Any]) -> str | None:
     return texts[0] if len(texts) == 1 and not others else None
 
 
-def _text(file: Path) -> tuple[list[str], str]:
+def _by_pieces(files: Sequence[Path]) -> Iterator[tuple[int, list[str], list[str]]]:
+    """The lines in files, some at a time: the number of the first of them in its file, these, and what each is called.
+
+    Raises DataError.
+    """
+    for file in files:
+        with _opened(file) as (lines, label):
+            first = 1
+            while texts := list(islice(lines, LINES)):
+                yield first, texts, [f"{label}line {first + i}" for i in range(len(texts))]
+                first += len(texts)
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[tuple[Iterator[str], str]]:
     """The lines of a file, of standard input, or of the words themselves; and what stands before their numbers.
 
     Raises DataError.
     """
     if file == STANDARD_INPUT:
         try:
-            return sys.stdin.buffer.read(MAX_TEXT).decode().splitlines(), ""
+            yield _split(sys.stdin.buffer), ""
         except UnicodeDecodeError as error:
             raise DataError(f"standard input is not UTF-8: byte 0x{error.object[error.start]:02x}") from None
+        return
     if not file.exists() and any(letter.isspace() for letter in str(file)):
-        return [str(file)], ""
+        yield iter([str(file)]), ""
+        return
     if not file.is_file():
         way_out = "A line of text is given with blanks in it, or on standard input: -"
         raise DataError(f"{show(file)} is not a file. {way_out}")
-    return text_of(file, MAX_TEXT, "Give fewer lines at a time.").splitlines(), f"{show(file)}, "
+    try:
+        with unpacked(file) as stream:
+            yield _split(stream), f"{show(file)}, "
+    except UnicodeDecodeError as error:
+        text_of(file, MAX_TEXT, "Give fewer lines at a time.")  # which says where
+        raise DataError(f"{show(file)} is not UTF-8: byte 0x{error.object[error.start]:02x}") from None
+
+
+def _split(stream: Any) -> Iterator[str]:
+    """The lines of a text in UTF-8."""
+    text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
+    try:
+        for line in text:
+            yield from line.splitlines()
+    finally:
+        text.detach()
 
 
 # --- photos ---------------------------------------------------------------------------------------

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from netspec.datasets.base import Arrays, Gives, Part
-from netspec.datasets.checks import same_form
 from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
-from netspec.datasets.values import Values, measured
+from netspec.datasets.values import measured
 from netspec.errors import DataError
 from netspec.machine import shown_bytes
-from netspec.runtime.data.aim import aimed, as_answers
-from netspec.runtime.data.classes import as_compared, as_numbered, ordered
-from netspec.runtime.data.holdout import split
+from netspec.runtime.data.aim import aimed
 from netspec.runtime.data.in_use import chain_for, known_steps
-from netspec.runtime.data.looking import check_steps, takes
+from netspec.runtime.data.looking import check_steps
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
 from netspec.runtime.data.prefetch import Reader
-from netspec.runtime.data.ranges import doubt
-from netspec.runtime.data.split import CHUNK, Data, Split, Steps, described
+from netspec.runtime.data.reading import doubts, given, range_of, read
+from netspec.runtime.data.split import CHUNK, Data, Split, Steps
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.data.weighing import Compared
 from netspec.sections.data import DataSection
@@ -36,10 +32,6 @@ from netspec.transforms.route import Placed
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
-
-
-SAMPLED: Final = 16 * 2**20
-"""Bytes of an input that are looked at to know which values it has."""
 
 
 def load_data(
@@ -67,9 +59,9 @@ def load_data(
     # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
     files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
     learnt = learnt or {}
-    arrays, own = _read(section, files, learnt, compared)
+    arrays, own = read(section, files, learnt, compared)
     section = replace(section, maps=section.maps_of.get(arrays.lead, section.maps))
-    inputs, target, others = _given(arrays)
+    inputs, target, others = given(arrays)
     check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()), others)
     splits, room = _splits(section, arrays, torch.device(device), hold)
     room = room if ahead else 0
@@ -91,51 +83,11 @@ def load_data(
         **({"own": own} if own else {}),
         **({"targets": {"lead": arrays.lead, "classes": dict(arrays.classes_of)}} if arrays.lead else {}),
     }
-    raw = Gives(inputs, target, ranges=tuple(map(_range, arrays.train.inputs)))
+    raw = Gives(inputs, target, ranges=tuple(map(range_of, arrays.train.inputs)))
     val, test = held_out.get("val"), held_out.get("test")
     data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
-    data = replace(data, classes_of=arrays.classes_of, doubts=(*arrays.doubts, *_doubts(arrays, learnt)))
+    data = replace(data, classes_of=arrays.classes_of, doubts=(*arrays.doubts, *doubts(arrays, learnt)))
     return aimed(data, section.aim, compared, learnt)
-
-
-def _doubts(arrays: Arrays, learnt: Mapping[str, Any]) -> Iterator[str]:
-    """Which inputs may be on another scale than those that a run was trained on; a table judges its own columns."""
-    known, peak = learnt.get("values", ()), learnt.get("inputs", {}).get("peak", arrays.peak)
-    if "columns" in learnt or len(known) != len(arrays.train.inputs):
-        return
-    parts = [part for part in (arrays.train, arrays.val, arrays.test) if part is not None]
-    for part in {part.origin.name: part for part in reversed(parts)}.values():
-        for place, (column, values) in enumerate(zip(part.inputs, known, strict=True)):
-            said = doubt(column, Values.of(values), peak, arrays.peak, part.origin.holder(place))
-            yield from (said,) * bool(said)
-
-
-def _read(
-    section: DataSection, files: Files, learnt: Mapping[str, Any], compared: Sequence[Compared]
-) -> tuple[Arrays, Mapping[str, Any]]:
-    """The parts of the data with their target as it is compared, and the source's own classes where others hold."""
-    own: Mapping[str, Any] = learnt.get("own", {})  # another order of classes would be another split
-    source, before = section.source.beside(section.split.columns), {**learnt, **own}
-    arrays = source.fitted(split(source.read_as(files, before), section.split, source.default_val), before)
-    own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
-    order = ordered(arrays, section.aim.positive, learnt.get("classes"))
-    named = {**learnt.get("targets", {}).get("classes", {}), arrays.lead: order}
-    arrays = arrays.each_target(lambda name, each: as_numbered(each, named.get(name)))
-    if compared:
-        # Of losses that share a target, the first says in which form it is compared.
-        arrays = arrays.each_target(partial(_compared, {each.target: each for each in reversed(compared)}, section))
-    for part in (arrays.val, arrays.test):
-        if part is not None:
-            same_form(arrays.train, part)
-    return arrays, own
-
-
-def _compared(compared: Mapping[str, Compared], section: DataSection, name: str, arrays: Arrays) -> Arrays:
-    """The arrays, whose only target has that name, with it in the form that its loss compares."""
-    if name not in compared:
-        return arrays
-    arrays = as_answers(arrays, compared[name])
-    return as_compared(arrays, partial(takes, compared[name].takes, section, _given(arrays)[0], arrays.names))
 
 
 def _splits(section: DataSection, arrays: Arrays, device: torch.device, hold: bool) -> tuple[dict[str, Split], int]:
@@ -236,30 +188,3 @@ def _taught(written: Sequence[Placed], done: Sequence[Placed]) -> list[dict[str,
     """The steps that were fitted, in long form by their places; None for those that learn nothing."""
     pairs = ((a.step, b.step) for a, b in zip(written, done, strict=True))
     return [{type(step).__name__: step.given} if plain.learns else None for plain, step in pairs]
-
-
-def _given(arrays: Arrays) -> tuple[tuple[Described, ...], Described, dict[str, Described]]:
-    """What the source gives, as the graph describes tensors: the inputs, the target, and further ones by name."""
-
-    def first(column: Column) -> Described:
-        return described(torch.from_numpy(column[:1]))
-
-    part = arrays.train
-    others = {name: first(column) for name, column in part.others.items()}
-    return tuple(map(first, part.inputs)), first(part.target), others
-
-
-def _range(column: Column) -> tuple[float, float] | None:
-    """The least and the largest value of an input, as floats, before any transform; None for whole numbers.
-
-    Floats are looked at in some rows. What is not within 0 to 1 is widened by as much as it is wide, because others may
-    lie outside.
-    """
-    if column.dtype == np.uint8:
-        return 0.0, 1.0
-    if column.dtype.kind != "f":
-        return None
-    few = max(1, min(len(column), SAMPLED // max(1, column.nbytes // len(column))))
-    seen = column[np.linspace(0, len(column) - 1, few).astype(np.int64)]
-    low, high = float(seen.min()), float(seen.max())
-    return (0.0, 1.0) if low >= 0 and high <= 1 else (2 * low - high, 2 * high - low)

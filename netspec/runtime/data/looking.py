@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from netspec.datasets.base import Arrays, Gives
-from netspec.datasets.fit import unfit
+from netspec.datasets.fit import described, unfit
 from netspec.errors import DataError
 from netspec.lint import Facts, rules
 from netspec.lint.base import taken, undrawn
 from netspec.losses.forms import as_taken
-from netspec.runtime.data.classes import as_meant, described, ordered
+from netspec.runtime.data.classes import as_meant, ordered
 from netspec.runtime.data.holdout import split
 from netspec.tensors import Misfit
 from netspec.tensors import Tensor as Described

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,30 +12,7 @@ from torch import nn
 from netspec.errors import DataError
 from netspec.losses.base import Loss
 from netspec.runtime.data.split import Split
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """The mean and the deviation of a target: one for each of its columns, or one for all of it."""
-
-    mean: torch.Tensor
-    """In the target's own units: one number, or one a column."""
-    deviation: torch.Tensor
-    """In the same shape and units."""
-
-    @classmethod
-    def of(cls, learnt: Mapping[str, Any], device: torch.device | str = "cpu") -> Self | None:
-        """The scale that a run has learnt, where it has one."""
-        scale = learnt.get("scale")
-        return cls(*(torch.tensor(scale[name], device=device) for name in ("mean", "deviation"))) if scale else None
-
-    def taken_out(self, target: torch.Tensor) -> torch.Tensor:
-        """A target as the network is to give it, (target - mean) / deviation, in the same shape."""
-        return (target - self.mean) / self.deviation
-
-    def put_back(self, values: torch.Tensor) -> torch.Tensor:
-        """What the network gives, in the target's own units: values * deviation + mean, in the same shape."""
-        return values * self.deviation + self.mean
+from netspec.runtime.data.units import Scale
 
 
 def learn(train: Split, loss: Loss | None) -> dict[str, list[float]]:
@@ -96,7 +72,8 @@ class InOwnUnits(nn.Module):
         """The output at a place in its own units."""
         if place not in self.places:
             return x
-        return self.scale(place).put_back(x)
+        found: torch.Tensor = self.scale(place).put_back(x)
+        return found
 
     def scale(self, place: int) -> Scale:
         """The scale of the output at a place, which has one."""

@@ -11,12 +11,10 @@ from typing import Any, Final
 import torch
 
 from netspec.datasets.base import Gives, Origin
-from netspec.datasets.fit import unfit
+from netspec.datasets.fit import described, unfit
 from netspec.datasets.rows import pieces
-from netspec.dims import BATCH
 from netspec.errors import DataError
 from netspec.runtime.data.mixing import Batch, Mixer, with_partners
-from netspec.tensors import Dtype
 from netspec.tensors import Tensor as Described
 from netspec.transforms.base import TORCHS, Chance, Maps
 from netspec.transforms.route import Placed
@@ -244,17 +242,22 @@ class Split:
             yield self.steps.target(piece)
 
     def batch(
-        self, indices: torch.Tensor, generator: torch.Generator | None = None, rows: slice | None = None
+        self,
+        indices: torch.Tensor,
+        generator: torch.Generator | None = None,
+        rows: slice | None = None,
+        epoch: int = 0,
     ) -> Batch:
-        """The inputs and the target of these samples; augmented if a generator is given, and by it alone.
+        """The inputs and the target of these samples; augmented if a generator is given, by it and the `epoch` alone.
 
         `indices` are int64, one axis. All tensors have as many rows, on the part's device: images as floats, samples
         x channels x height x width. With `rows` it is those rows of the same batch.
         """
         mixer = self.mixer if generator is not None else None
         places = self._places(indices, rows, mixer is not None)
-        chance = Chance(generator, len(indices), places) if generator is not None else None
-        batch = self.steps(self._picked(indices[places]), chance)
+        own = indices[places]
+        chance = Chance(generator, len(indices), places, own, epoch) if generator is not None else None
+        batch = self.steps(self._picked(own), chance)
         if mixer is None or generator is None:
             return batch
         inputs, target = mixer(batch, generator)
@@ -410,13 +413,3 @@ def seeded(*numbers: int, device: torch.device | str = "cpu") -> torch.Generator
     """A generator that depends on these numbers alone, such as (seed, epoch, step)."""
     digest = hashlib.blake2b(struct.pack(f">{len(numbers)}q", *numbers), digest_size=8).digest()
     return torch.Generator(device).manual_seed(int.from_bytes(digest) >> 1)
-
-
-def described(x: torch.Tensor, *, open_batch: bool = True) -> Described:
-    """A tensor, batch first, as the graph describes it: bytes are the floats that they become.
-
-    An `open_batch` is any number of samples, B, whatever the tensor holds.
-    """
-    floats = x.is_floating_point() or x.dtype == torch.uint8
-    kind: Dtype = "bool" if x.dtype == torch.bool else "float32" if floats else "int64"
-    return Described((BATCH, *x.shape[1:]) if open_batch else tuple(x.shape), kind)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
+import numpy as np
 
 from netspec.errors import DataError, UsageError
 from netspec.losses.base import BALANCED, Loss
 from netspec.losses.labels import one_answer
-from netspec.runtime.data.split import Split
 from netspec.tensors import Tensor as Described
 from netspec.words import did_you_mean, printable
+
+if TYPE_CHECKING:
+    from netspec.runtime.data.split import Split
 
 WEIGHTS: Final = ("weight", "pos_weight")
 SHOWN: Final = 8
@@ -103,21 +105,21 @@ def _rarity(compared: Compared, train: Split, names: Sequence[str]) -> list[floa
 
     Raises DataError.
     """
-    counts = torch.zeros(len(names), dtype=torch.int64)
+    counts = np.zeros(len(names), np.int64)
     for target in train.targets():
         if target.is_floating_point():
             raise DataError("weight=balanced counts class numbers, the target holds probabilities. Give the weights.")
         kept = target[(target >= 0) & (target < len(names)) & (target != compared.loss.ignored())]
-        counts += kept.cpu().bincount(minlength=len(names))
+        counts += np.bincount(kept.flatten().cpu().numpy(), minlength=len(names))
     _need_all(counts.tolist(), names, "weight")
     return [float(counts.sum()) / (len(names) * count) for count in counts.tolist()]
 
 
 def _lack(train: Split, names: Sequence[str]) -> list[float]:
     """For each label how many samples of the training part say no for one that says yes. Raises DataError."""
-    yes, whole = torch.zeros(len(names), dtype=torch.int64), 0
+    yes, whole = np.zeros(len(names), np.int64), 0
     for target in train.targets():
-        rows = (target > 0.5).reshape(-1, len(names)).cpu()
+        rows = (target > 0.5).reshape(-1, len(names)).cpu().numpy()
         yes, whole = yes + rows.sum(0), whole + len(rows)
     _need_all(yes.tolist(), names, "pos_weight")
     if full := [name for name, count in zip(names, yes.tolist(), strict=True) if count == whole]:

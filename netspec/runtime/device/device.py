@@ -13,7 +13,9 @@ import torch
 from torch import nn
 
 from netspec.errors import UsageError
+from netspec.machine import LARGEST_DEVICE
 from netspec.runtime.device.process_group import ALONE, World
+from netspec.runtime.network.stretches import Scores
 from netspec.sections.train import Train
 
 LACKING: Final = " (does not have a deterministic implementation|defaults to a non-deterministic algorithm)"
@@ -133,6 +135,13 @@ def _lacks(warn: Callable[[str], None], show: Callable[..., None]) -> Callable[.
     return shown
 
 
+def free_on(device: str) -> int:
+    """Bytes of memory that are free on a GPU; more than any has where that is not told."""
+    if device == "cuda" and torch.cuda.is_available():
+        return int(torch.cuda.mem_get_info()[0])
+    return LARGEST_DEVICE
+
+
 @contextlib.contextmanager
 def threads(count: int | None) -> Iterator[None]:
     """Within it torch computes with `count` threads."""
@@ -203,6 +212,8 @@ def _floats(outputs: Any) -> Any:
     """Outputs as float32 again, so that losses and metrics add up exactly."""
     if isinstance(outputs, torch.Tensor):
         return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+    if isinstance(outputs, Scores):  # which are made floats where they are made
+        return outputs
     if isinstance(outputs, dict):
         return {k: _floats(v) for k, v in outputs.items()}
     return tuple(_floats(v) for v in outputs) if isinstance(outputs, tuple | list) else outputs

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 Goal = Literal["min", "max"]
 Record = dict[str, Any]
-"""One evaluation: epoch, step, lr, train.loss, val.loss, val. and each metric, seconds, samples_per_s.
+"""One evaluation: epoch, step, lr, grad_norm of the newest step before it is clipped, train.loss, val.loss,
+val. and each metric, seconds, samples_per_s.
 
 `epoch` is that of the newest step, counted from 1. What begins with `val.` is missing at the end of an epoch whose
 validation data the spec has not measured."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Mapping, Sequence
-from typing import Final, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, cast
 
 import torch
+from torch import nn
 
 from netspec.errors import DataError, Diverged, Interrupted
 from netspec.runtime.data.split import Data, seeded
 from netspec.runtime.device.device import make_forward
-from netspec.runtime.device.parallel import Whole
+from netspec.runtime.device.parallel import Sharded, Whole
 from netspec.runtime.device.process_group import World
+from netspec.runtime.network.stretches import holding_back
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.store.saver import Keeper
 from netspec.runtime.train.evaluate import evaluate
@@ -60,15 +62,20 @@ class Trainer:
         frozen: Frozen = UNFROZEN,
         outputs: Sequence[str] = (),
         networks: Networks | None = None,
+        last: Sequence[str] = (),
     ) -> None:
         self.train, self.data, self.progress, self.stop, self.world = train, data, progress, stop, world
         self.parts = {"train": data.train} | {n: p for n, p in (("val", data.val), ("test", data.test)) if p}
         self.state = State(spread, train, data, world, meaning, frozen, outputs, networks)
         self.position = self.state.position
-        forward = make_forward(spread.call, train, self.state.device, channels_last)
-        shown = self.state.shown
-        same = shown is spread.call
-        self.measured = forward if same else make_forward(shown, train, self.state.device, channels_last)
+        last = last if train.chunked_loss and not isinstance(spread, Sharded) else ()
+
+        def called(module: nn.Module, held: nn.Module) -> Callable[..., Any]:
+            forward = make_forward(module, train, self.state.device, channels_last)
+            return holding_back(forward, [held.get_submodule(path) for path in last])
+
+        forward, shown = called(spread.call, spread.module), self.state.shown
+        self.measured = forward if shown is spread.call else called(shown, shown)
         self.stepper = Stepper(forward, self.state, train, self.parts)
         self.keeper = Keeper(run, train, progress.warn, world)
         self.history = History(self.state.best.monitor)
@@ -111,6 +118,12 @@ class Trainer:
             self.progress.close()
             self.keeper.close()
         return self.history
+
+    def first_batch(self) -> torch.Tensor:
+        """The samples of the first batch of a run, whose step is only tried."""
+        self.state.module.train()
+        self._begin_epoch()
+        return self._rows(0)[: self.train.batch]
 
     def _about(self) -> str:
         """Where what is trained on what, on one line."""
@@ -186,6 +199,8 @@ class Trainer:
             state.networks.averaged.update_parameters(state.module)
         position.index += 1
         position.step += 1
+        if self._due():
+            state.note_norm(self.stepper.norm())
         if self.train.checkpoint.steps and position.step % self.train.checkpoint.steps == 0:
             self._save()
         now = time.perf_counter()
@@ -239,7 +254,7 @@ class Trainer:
             if measured is None:
                 return
             values |= {f"val.{name}": value for name, value in measured.items()}
-        head = {"epoch": position.current, "step": position.step, "lr": state.schedule.rate}
+        head = {"epoch": position.current, "step": position.step, "lr": state.schedule.rate, **state.told_norm()}
         tail = {"seconds": round(state.seconds, 3), "samples_per_s": round(speed, 1)}
         self._record({**head, **values, **tail})
 

@@ -8,6 +8,7 @@ compiles an optimizer, so it takes the functions inside the wrappers; the arithm
 from __future__ import annotations
 
 import inspect
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, Final
@@ -17,7 +18,7 @@ from torch import nn
 
 from netspec.errors import UsageError
 from netspec.optimizers.base import Optimizer
-from netspec.sections.param_groups import Group, options_of
+from netspec.sections.param_groups import OTHER, Group, options_of
 
 WRAPPED: Final = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 NONE_LATER: Final[Mapping[str, str]] = {}
@@ -38,6 +39,59 @@ def light(cls: type[torch.optim.Optimizer]) -> type[torch.optim.Optimizer]:
     return type(cls.__name__, (cls,), {**methods, "step": step, "__doc__": cls.__doc__})
 
 
+class Several(torch.optim.Optimizer):
+    """Optimizers that update parameters of their own, as one: with the groups of all, one after the other."""
+
+    def __init__(self, parts: Sequence[torch.optim.Optimizer]) -> None:
+        """All know their parameters. Torch's own constructor would take these for its own, and is not called."""
+        self.parts = parts
+        self.defaults = dict(parts[0].defaults)
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """The groups of all, which a schedule moves."""
+        return [group for part in self.parts for group in part.param_groups]
+
+    @property
+    def state(self) -> Any:  # type: ignore[override]
+        """What all hold of their parameters; what a parameter has none of is not there."""
+        return defaultdict(dict, {p: held for part in self.parts for p, held in part.state.items()})
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients of all."""
+        for part in self.parts:
+            part.zero_grad(set_to_none)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update all, in order, behind `closure` where there is one; what that gives."""
+        with torch.enable_grad():
+            found = closure() if closure is not None else None
+        for part in self.parts:
+            part.step()
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """That of one optimizer over all parameters, which are counted through."""
+        held, groups, begin = dict[int, Any](), list[dict[str, Any]](), 0
+        for part in self.parts:
+            own = part.state_dict()
+            held |= {begin + number: value for number, value in own["state"].items()}
+            groups += [{**group, "params": [begin + n for n in group["params"]]} for group in own["param_groups"]]
+            begin += sum(len(group["params"]) for group in own["param_groups"])
+        return {"state": held, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up such a state."""
+        left, begin = list(state_dict["param_groups"]), 0
+        for part in self.parts:
+            groups = [left.pop(0) for _ in part.param_groups]
+            count = sum(len(group["params"]) for group in groups)
+            held = {n - begin: x for n, x in state_dict["state"].items() if begin <= n < begin + count}
+            own = [{**group, "params": [n - begin for n in group["params"]]} for group in groups]
+            part.load_state_dict({"state": held, "param_groups": own})
+            begin += count
+
+
 def make_optimizer(
     entry: Optimizer,
     parameters: Iterable[tuple[str, nn.Parameter]],
@@ -48,21 +102,39 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """The torch optimizer that `entry` names, over all parameters that are trained. Raises UsageError.
 
-    Parameters with the same options of `groups` make one of torch's groups; those without come first.
+    Parameters with the same options of `groups` make one of torch's groups; those without come first, and those with
+    an optimizer of their own last.
     `sparse` says that some gradients will be sparse, which rules out torch's fused updates; `later` which parameters
     are trained from a later time on. They have groups of their own: fused SGD begins the momentum of a whole group.
     """
+    trained = [(path, p) for path, p in parameters if p.requires_grad]
+    if not trained:
+        raise UsageError("the network has no parameter to train. Unfreeze one, or add a layer that learns.")
+    taken: dict[Optimizer, list[tuple[str, nn.Parameter]]] = {}
+    for path, p in trained:
+        taken.setdefault(options_of(path, groups).get(OTHER, entry), []).append((path, p))
+    own = [each for each in (entry, *taken) if each in taken]
+    made = [_make_one(each, taken[each], groups, sparse, later) for each in dict.fromkeys(own)]
+    return made[0] if len(made) == 1 else Several(made)
+
+
+def _make_one(
+    entry: Optimizer,
+    trained: Sequence[tuple[str, nn.Parameter]],
+    groups: Sequence[Group],
+    sparse: bool,
+    later: Mapping[str, str],
+) -> torch.optim.Optimizer:
+    """The torch optimizer that `entry` names, over parameters that are its own. Raises UsageError."""
     name = type(entry).__name__
     cls = getattr(torch.optim, name, None)
     if cls is None:
         raise UsageError(f"this torch ({torch.__version__}) has no optimizer {name}. Install a newer one.")
-    trained = [(path, p) for path, p in parameters if p.requires_grad]
-    if not trained:
-        raise UsageError("the network has no parameter to train. Unfreeze one, or add a layer that learns.")
     for path, p in trained:
         if entry.ranks and p.dim() not in entry.ranks:
             shape = " x ".join(map(str, p.shape))
-            raise UsageError(f"{name} takes matrices only, {path} is {shape}. Take adamw, or freeze {path}.")
+            way = f'groups: {{"{path}": adamw lr=1e-3}}'
+            raise UsageError(f"{name} takes matrices only, {path} is {shape}. Give it another optimizer, as in {way}.")
     keywords = entry.keywords()
     if all(keywords.get(word) is None for word in HOW):
         keywords |= _update_kind(entry, [p for _, p in trained], sparse)
@@ -75,7 +147,7 @@ def param_groups(
     """The parameters as torch's groups: first those that no line matches, then the others as they come."""
     found: dict[tuple[str, tuple[tuple[str, Any], ...]], list[nn.Parameter]] = {("", ()): []}
     for name, parameter in parameters:
-        options = options_of(name, groups)
+        options = {key: value for key, value in options_of(name, groups).items() if key != OTHER}
         found.setdefault((later.get(name, ""), tuple(sorted(options.items()))), []).append(parameter)
     return ({"params": members, **dict(options)} for (_, options), members in found.items() if members)
 

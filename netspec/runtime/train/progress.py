@@ -170,12 +170,6 @@ class Live:
         self.bar.update(done - self.bar.n)
 
 
-def progress_for(stream: IO[str] | None = None) -> Progress:
-    """The way to tell that suits `stream`, which is stderr."""
-    stream = stream or sys.stderr
-    return Live(stream) if stream.isatty() else Lines(stream)
-
-
 def opening(plan: Plan) -> list[str]:
     """What is said before the first step."""
     return [line for line in (resumed(plan) if plan.done else "", plan.about) if line]
@@ -190,7 +184,7 @@ def resumed(plan: Plan) -> str:
 
 def described(record: Record, plan: Plan) -> str:
     """A record on one line."""
-    skipped = ("epoch", "step", "lr", "seconds", "samples_per_s")
+    skipped = ("epoch", "step", "lr", "grad_norm", "seconds", "samples_per_s")
     values = [
         f"{name} {value:.4f}" for name, value in record.items() if name not in skipped and isinstance(value, float)
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -29,6 +30,7 @@ from netspec.runtime.train.loop import Trainer
 from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.signals import StopSignals
+from netspec.runtime.train.trial import Trial, tried
 from netspec.sections.train import Train
 from netspec.weights.freezing import UNFROZEN, Frozen
 
@@ -46,6 +48,7 @@ def train(
     frozen: Frozen = UNFROZEN,
     outputs: Sequence[str] = (),
     networks: Networks | None = None,
+    last: Sequence[str] = (),
 ) -> History:
     """Train `module` in place as `train` says, and leave it with the weights that the run ended with.
 
@@ -53,7 +56,8 @@ def train(
     newest whole checkpoint, and ends with the very bits of a run that was never stopped. `meaning` says what else
     must be the same then, besides what of `train` shapes a run; `frozen` what of the network thaws, and when; `outputs`
     names what it gives, where it gives several values one after the other and losses name them; `networks` are those
-    that a step runs besides. Raises
+    that a step runs besides;
+    `last` the paths of linear layers that give scores to a cross entropy alone. Raises
     UsageError where there is none to go on from, SpecError or DataError before the first step where network, loss and
     data do not go together, Diverged on a loss that is not finite, Interrupted after SIGINT or SIGTERM, once the
     state is saved.
@@ -66,6 +70,32 @@ def train(
     if world.size > 1 and any(player.trains for player in train.players):
         text = "players of one network cannot take turns in a run of several processes, whose ways to agree are fixed"
         raise UsageError(f"{text}. Give each a network of its own, spec, or train with one process.")
+    about = (meaning, frozen, outputs, networks, last)
+    with _placed(module, train, data, run, progress, world, about) as trainer:
+        if resume:
+            trainer.resume()
+        return trainer.run_all()
+
+
+def try_step(module: nn.Module, train: Train, data: Data, *, outputs: Sequence[str] = (), **about: Any) -> Trial:
+    """Take one step and say what it took, with the same arguments; nothing is kept. Raises SpecError and DataError."""
+    named = (None, about.get("frozen", UNFROZEN), outputs, about.get("networks"), about.get("last", ()))
+    with _placed(module, train, data, None, None, ALONE, named) as trainer:
+        return tried(trainer)
+
+
+@contextlib.contextmanager
+def _placed(
+    module: nn.Module,
+    train: Train,
+    data: Data,
+    run: RunFolder | None,
+    progress: Progress | None,
+    world: World,
+    about: tuple[Mapping[str, str] | None, Frozen, Sequence[str], Networks | None, Sequence[str]],
+) -> Iterator[Trainer]:
+    """Within it network and data lie on the device of the run, and torch computes as the section says."""
+    networks = about[3]
     device = choose_device(train.device, world)
     parted = world.size > 1 and train.parallel == "fsdp"
     channels_last = wants_channels_last(module, train) and not parted
@@ -77,16 +107,12 @@ def train(
             data = data.to(device)
             need_company(module, data.train, train.batch)
             network = spread(module, train, device, world)
-            about = (meaning, frozen, outputs, networks)
             trainer = Trainer(network, train, data, run, progress, stop, channels_last, world, *about)
             if not world.main:  # what the network drops is each process's own chance, its first weights are not
                 torch.manual_seed(world.seed(train.seed))
-            if resume:
-                trainer.resume()
             with contextlib.ExitStack() as joint:
                 for each in (network.module, *(networks.players.values() if networks is not None else ())):
                     joint.enter_context(joint_statistics(each, world))
-                history = trainer.run_all()
+                yield trainer
         if parted:
             module.load_state_dict(network.gather(trainer.state.shown.state_dict(), everywhere=True))
-        return history

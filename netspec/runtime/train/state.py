@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from typing import Any, cast
 
 import torch
@@ -161,6 +162,8 @@ class State:
         self.shares[-1] = self.count - (self.per_epoch - 1) * self.samples
         self.parts = torch.zeros(self.per_epoch, 2, len(self.objective.names), device=self.device)
         """Of several losses each, and what it counts for in the mean of the epoch, step by step."""
+        self.norm = torch.full((), torch.nan, device=self.device)
+        """Of the gradient of the newest step that ends a record, before it was clipped; nan where none is known."""
         self._before, self._began = 0.0, time.perf_counter()
         self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
         if self.base:
@@ -244,6 +247,15 @@ class State:
         held = [p.to_local() if hasattr(p, "to_local") else p for p in self.trained]  # of a DTensor, its part
         return not self.world.maximum(not torch.stack([p.isfinite().all() for p in held]).all())
 
+    def note_norm(self, norm: torch.Tensor | None) -> None:
+        """Note the norm of the newest step's gradient, on the device."""
+        self.norm = torch.full_like(self.norm, torch.nan) if norm is None else norm.detach()
+
+    def told_norm(self) -> dict[str, float]:
+        """That norm, as a record has it; nothing where there is none that is finite."""
+        norm = float(self.norm)
+        return {"grad_norm": norm} if isfinite(norm) else {}
+
     def mean_losses(self) -> dict[str, float]:
         """The mean losses of this epoch's unmeasured steps, each for its share: `loss`, of several each: `aux.loss`."""
         index = self.position.index
@@ -270,6 +282,7 @@ class State:
             **({"players": self._players()} if self.turns else {}),
             **({"teacher": self._teacher()} if self.networks is not None and self.networks.teacher is not None else {}),
             "random": self.world.gathered(self._random()),
+            "norm": self.norm,
             "losses": self.losses[: self.position.index],
             "shares": self.shares[: self.position.index],
             **({"parts": self.parts[: self.position.index]} if self.objective.several else {}),
@@ -330,6 +343,7 @@ class State:
         self.shares[: self.position.index] = state["shares"].to(self.device)
         if self.objective.several:
             self.parts[: self.position.index] = state["parts"].to(self.device)
+        self.norm = state.get("norm", self.norm).to(self.device)
         self.best.load(state["best"])
         self._before, self._began = state["seconds"], time.perf_counter()
         # What was still frozen in the newest step has no state yet, and may thaw with the next one.
@@ -381,6 +395,7 @@ class State:
             raise ValueError("the optimizer's groups are not of these parameters")
         need_held(state["optimizer"]["state"], self.optimizer, self.wanted, self.named)
         self._need_others_alike(state)
+        need_tensor(state.get("norm", self.norm), (), self.norm.dtype, "norm")
         for name in ("losses", "shares"):
             need_tensor(state[name], (position["index"],), self.losses.dtype, name)
         if self.objective.several:

@@ -14,7 +14,7 @@ from netspec.runtime.data.mixing import Batch, Target
 from netspec.runtime.data.split import Split, seeded
 from netspec.runtime.device.cuda_graph import Found, Recorder, changeable, refusal, undone, unrecordable
 from netspec.runtime.device.device import needs_leave, strictly
-from netspec.runtime.train.loss import Criterion
+from netspec.runtime.train.criterion import Criterion
 from netspec.runtime.train.networks import MAIN
 from netspec.runtime.train.penalties import Penalties
 from netspec.runtime.train.state import State
@@ -65,6 +65,8 @@ class Stepper:
         """What the newest step counts for in a mean over several; None where that is known by its samples."""
         self.losses: torch.Tensor | None = None
         """Of several losses each of the newest step, and what it counts for: 2 x losses. None where there is one."""
+        self.clipped: torch.Tensor | None = None
+        """The norm that the gradient of the newest step had before it was clipped, where it is."""
         self.count = 0
         """The samples of the batch at hand, in all processes."""
         self.networks, self.turns = state.networks, state.turns
@@ -115,8 +117,12 @@ class Stepper:
         if self.objective.owns_parameters:
             self.world.average_gradients(self.objective.module.parameters())
         if self.clip is not None:
-            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+            self.clipped = nn.utils.clip_grad_norm_(self.parameters, self.clip)
         return loss
+
+    def norm(self) -> torch.Tensor | None:
+        """The norm of the newest step's gradient before it was clipped; None where players take turns."""
+        return None if self.turns else norm_of(self.parameters, self.clipped)
 
     def _in_turns(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
         """A step in which players move one after the other, each by its own losses over the same batch.
@@ -249,14 +255,14 @@ class Stepper:
     def _drawn(self, rows: torch.Tensor, place: tuple[int, ...], own: slice) -> Batch:
         """The same, with the inputs of augmented passes behind those of the step, each by draws of its own."""
         generator = seeded(self.seed, *place, device=self.device) if self.augments else None
-        inputs, target = self.split.batch(rows, generator, own)
+        inputs, target = self.split.batch(rows, generator, own, place[0])
         if self.networks is None:
             return inputs, target
         inputs = (*inputs, *self.networks.inputs.draw(len(rows), self.device, (self.seed, *place), own))
         for number, _ in enumerate(self.networks.views, 1):
             there = (*place, number)
             generator = seeded(self.seed, *there, device=self.device) if self.augments else None
-            again, _ = self.split.batch(rows, generator, own)
+            again, _ = self.split.batch(rows, generator, own, place[0])
             inputs += (*again, *self.networks.inputs.draw(len(rows), self.device, (self.seed, *there), own))
         return inputs, target
 
@@ -285,7 +291,8 @@ class Stepper:
             return loss, None
         share = criterion.share(target)
         whole = self.world.whole(share) if isinstance(share, torch.Tensor) else None
-        return self.world.local_loss(loss, share, whole, given), whole
+        tensors = [x for x in given if isinstance(x, torch.Tensor)]
+        return self.world.local_loss(loss, share, whole, tensors), whole
 
     def _several(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Found:
         """The sum of several losses of a batch that is all of a step; its gradients are left in the parameters."""
@@ -313,6 +320,20 @@ class Stepper:
         total = self.objective.total(losses, part / self.world.size, player)
         self.world.backward(total)
         return Found(total.detach(), None, torch.stack([torch.stack([*losses.values()]).detach(), torch.stack(counts)]))
+
+
+def norm_of(parameters: Iterable[nn.Parameter], known: torch.Tensor | None = None) -> torch.Tensor | None:
+    """The norm of all gradients together, or one that is `known`; None where some are sparse, or only some spread.
+
+    Where they are spread over processes, all of these call it together.
+    """
+    held = [known] if known is not None else [p.grad for p in parameters if p.grad is not None]
+    spread = {hasattr(each, "to_local") for each in held}
+    if len(spread) != 1 or any(each.is_sparse for each in held):
+        return None
+    norm: Any = nn.utils.get_total_norm(held)
+    whole: torch.Tensor = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
+    return whole.float()
 
 
 def _recorder(train: Train, state: State) -> Recorder | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from netspec.dims import Dim, named
 from netspec.graph.model import Graph
+from netspec.views.cached.levels import repeated
 from netspec.views.cached.rules import RULES
 from netspec.views.cached.writing import Cached, Uncacheable, Writing, tokens_of
 
@@ -17,6 +18,6 @@ def cached(graph: Graph, output: str, *, single: bool = False) -> Cached:
     tokens, length = tokens_of(graph)
     if not isinstance(length, Dim) or length != named(str(length)):
         raise Uncacheable(f"it takes {length} tokens at a time and no fewer")
-    writing = Writing(graph, tokens, str(length), RULES, single)
+    writing = Writing(graph, tokens, str(length), RULES, repeated, single)
     writing.level(graph.root, "")
     return writing.finished(graph.results[output])

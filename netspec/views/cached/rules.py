@@ -8,7 +8,7 @@ then read anew for each token. Nothing is taken on trust: the network with the m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netspec.dims import named
@@ -267,6 +267,75 @@ def _convolved(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> No
         raise Uncacheable("sees what comes after each token")
 
 
+def _layers(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
+    """A layer of a transformer's encoder, or a stack of them, whose attention keeps what it is made of."""
+    _need_plain(w, inputs)
+    op, x = _op(step), inputs[0]
+    given = op.by_name(list(inputs))
+    axis, mask = 1 if op.batch_first else 0, given.get(op.mask_name)
+    if "src_key_padding_mask" in given:
+        raise Uncacheable("has places beside those of the text")
+    if not op.is_causal and mask is None:
+        raise Uncacheable("looks at what comes after each token")
+    if w.axes(x) != (axis,) or path in w.members:
+        raise Uncacheable("goes along another axis than the text, or is used more than once")
+    hidden = w.mask(hides=True) if mask is None else [w.aligned(mask, len(_shape(mask)), len(_shape(mask)) - 2)]
+    w.members[path] = path
+    rows, end = w.split.setdefault(id(step), {}), w.ref(x)
+    for head in [""] if not hasattr(op, "num_layers") else [f"layers.{i}." for i in range(op.num_layers)]:
+        end = _layer(w, op, x, axis, end, list(hidden), f"{path}.{head}", rows, head)
+    if getattr(op, "norm", False):
+        end = _row(w, f"{path}.norm", "LayerNorm", [end], _norm_of(op), rows, "norm")
+    w.refs[w.result(step)] = end
+
+
+def _layer(
+    w: Writing, op: Any, x: Value, axis: int, end: str, hidden: list[str], path: str, rows: dict[str, str], head: str
+) -> str:
+    """One layer of them, of which each module is a row; gives the name of its end."""
+    assert x.tensor is not None
+    past = x.tensor.with_shape(*(named(w.past) if place == axis else size for place, size in enumerate(_shape(x))))
+    bias: dict[str, Any] = {} if op.bias else {"bias": False}
+
+    def module(name: str, word: str, taken: list[str], **fields: Any) -> str:
+        return _row(w, f"{path}{name}", word, taken, fields, rows, f"{head}{name}")
+
+    def attended(value: str) -> str:
+        seen = w.kept(value, past, axis)
+        fields = {"num_heads": op.nhead, "batch_first": op.batch_first, **bias}
+        return module("self_attn", "MultiheadAttention", [value, seen, seen, *hidden], **fields)
+
+    def fed(value: str) -> str:
+        inner = module("linear1", "Linear", [value], out_features=op.dim_feedforward, **bias)
+        acted = w.row(w.free(f"{path}{op.activation}"), {"relu": "ReLU", "gelu": "GELU"}[op.activation], [inner], {})
+        return module("linear2", "Linear", [acted], out_features=op.d_model, **bias)
+
+    def normed(number: int, value: str) -> str:
+        return module(f"norm{number}", "LayerNorm", [value], **_norm_of(op))
+
+    def added(one: str, other: str) -> str:
+        return w.row(w.free(f"{path}sum"), "Add", [one, other], {})
+
+    if op.norm_first:
+        middle = added(end, attended(normed(1, end)))
+        return added(middle, fed(normed(2, middle)))
+    middle = normed(1, added(end, attended(end)))
+    return normed(2, added(middle, fed(middle)))
+
+
+def _norm_of(op: Any) -> dict[str, Any]:
+    """The fields of the norms of a transformer."""
+    return {"eps": op.layer_norm_eps, **({} if op.bias else {"bias": False})}
+
+
+def _row(
+    w: Writing, path: str, word: str, inputs: list[str], fields: Mapping[str, Any], rows: dict[str, str], part: str
+) -> str:
+    """Write the row of a module that is a part of another one; gives its name."""
+    rows[part] = w.row(w.free(path), word, inputs, fields)
+    return rows[part]
+
+
 def _passed(w: Writing, step: Step, inputs: Sequence[Value], path: str) -> None:
     """What does nothing in use, and is left out."""
     for value in values_of(step):
@@ -279,9 +348,9 @@ RULES: Table[Rule] = Table(
         **dict.fromkeys(("LogicalNot", "LogicalAnd", "LogicalOr"), _meeting),
         **dict.fromkeys(("Dropping", "Identity"), _passed),
         **dict.fromkeys(("Linear",), _each),
-        "Embedding": _looked_up,
+        **dict.fromkeys(("Embedding", "OneHot"), _looked_up),
         **dict.fromkeys(("TrailingNorm", "LastAxesNorm"), _normed),
-        **dict.fromkeys(("AlongAxis", "GLU", "Reduction", "Normalize"), _along_axis),
+        **dict.fromkeys(("AlongAxis", "GLU", "Reduction", "Normalize", "TopK", "Sort"), _along_axis),
         **dict.fromkeys(("Reshape", "Permute", "Transpose", "MoveDim", "Squeeze", "Unsqueeze", "Expand"), _formed),
         **dict.fromkeys(("Flatten", "Unflatten", "RepeatInterleave"), _formed),
         **dict.fromkeys(("Cut", "Unbind"), _parted),
@@ -293,5 +362,6 @@ RULES: Table[Rule] = Table(
         **dict.fromkeys(("RNN", "GRU", "LSTM"), _state),
         **dict.fromkeys(("Pad", "ConstantPad1d"), _padded),
         "Conv1d": _convolved,
+        **dict.fromkeys(("TransformerEncoderLayer", "TransformerEncoder"), _layers),
     }
 )

@@ -87,11 +87,15 @@ class Writing:
     """The name of the count of new tokens."""
     rules: Table[Rule]
     """How each operation is written."""
+    repeated: Callable[[Writing, Step, str], None]
+    """Writes a level that runs its steps for parts of its inputs."""
     single: bool = False
     """Whether that is always 1."""
     past: str = ""
     """The name of the count of those before."""
     rows: dict[str, Any] = field(default_factory=dict)
+    around: list[dict[str, Any]] = field(default_factory=list)
+    """The rows around those of a level that are being written."""
     refs: dict[Value, str] = field(default_factory=dict)
     """How each value is called."""
     origins: dict[Value, Value] = field(default_factory=dict)
@@ -109,6 +113,8 @@ class Writing:
     members: dict[str, str] = field(default_factory=dict)
     """How what is registered under a path is called."""
     owned: dict[int, str] = field(default_factory=dict)
+    split: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Of a step that several rows stand for, what each part of its parameters' names is called."""
     made: dict[tuple[Any, ...], str] = field(default_factory=dict)
     """What was written once to be used again: cut and lengthened values."""
 
@@ -139,7 +145,7 @@ class Writing:
         elif step.body is None:
             self._step(step, f"{path}{step.member or step.name}")
         elif step.body.repeats_body:
-            raise Uncacheable(f"{step.path} runs its steps for parts of its inputs")
+            self.repeated(self, step, f"{path}{step.member or step.name}")
         else:
             for inner, outer in zip(step.body.inputs.values(), step.inputs, strict=False):
                 self._same(inner, outer.actual)
@@ -222,7 +228,7 @@ class Writing:
         """A name for what stands under a path, that nothing else has."""
         name = re.sub(r"\W", "_", path)
         name = name if name[:1].isalpha() else f"n{name}"
-        taken = {*self.rows, *self.graph.inputs, SCORES}
+        taken = {*self.rows, *chain.from_iterable(self.around), *self.graph.inputs, SCORES}
         return next(x for x in chain([name], (f"{name}_{i}" for i in count(2))) if x not in taken)
 
     def fields(self, step: Step, *, whole: bool = False) -> dict[str, Any]:
@@ -362,7 +368,10 @@ class Writing:
         found: dict[str, str] = {}
         for path, step in self.graph.root.owners():
             for part in {**step.parameters(), **step.buffers()}:
-                if id(step) in self.owned:
+                if id(step) in self.split:
+                    head = next(each for each in self.split[id(step)] if part.startswith(f"{each}."))
+                    found[f"{path}.{part}"] = f"{self.split[id(step)][head]}{part.removeprefix(head)}"
+                elif id(step) in self.owned:
                     end = f".{part}" if part else ""
                     found[f"{path}{end}"] = f"{self.owned[id(step)]}{end}"
         return found
@@ -377,7 +386,7 @@ def _written(value: Any, sizes: Mapping[str, Size]) -> Any:
     """The value of an argument as a spec has it."""
     if isinstance(value, Dim):
         found = substitute(value, dict(sizes))
-        return f"$({found})" if isinstance(found, Dim) else found
+        return str(found) if found == named("B") else f"$({found})" if isinstance(found, Dim) else found
     if isinstance(value, float) and isinf(value):
         return str(value)
     return [_written(each, sizes) for each in value] if isinstance(value, tuple | list) else value

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from netspec.graph.model import Graph, Level
-from netspec.graph.symbols import symbols
+from netspec.graph.symbols import Node, symbols
 from netspec.python.names import class_name
 from netspec.python.nodes import same, walk
 from netspec.sections.document import Document
@@ -24,22 +24,23 @@ Count = tuple[str, str]
 """A parameter that counts rounds, behind the name of its block."""
 
 
-def counted(document: Document, graph: Graph, live: Collection[str]) -> Rules:
+def counted(document: Document, graph: Graph, live: Collection[str], formulas: Mapping[str, Node]) -> Rules:
     """What is told of the classes of a network by one with more rounds in its blocks.
 
-    `live` are the parameters of the network that are arguments in both. A count whose block is another class with more
-    rounds is `fixed`; so is one of which no network has more.
+    `live` are the parameters of the network that are arguments in both; for `formulas` see Rules. A count whose block
+    is another class with more rounds is `fixed`; so is one of which no network has more.
     """
     counts = sorted(set(_counts(graph.root)))
+    plain = Rules(formulas=formulas)
     if not counts:
-        return Rules()
-    deeper = traced(document, more=dict.fromkeys(counts, FEW))
+        return plain
+    deeper = traced(document, more=dict.fromkeys(counts, FEW), free=formulas)
     if deeper is None and len(counts) > 1:  # perhaps only one of the blocks cannot have more
-        several = [traced(document, more={count: FEW}) for count in counts]
+        several = [traced(document, more={count: FEW}, free=formulas) for count in counts]
     else:
         several = [deeper]
-    others = [program(each, live) for each in several if each is not None]
-    rules = Rules({site: run for each in others for site, run in each.rules.items()})
+    others = [program(each, live, plain) for each in several if each is not None]
+    rules = replace(plain, rounds={site: run for each in others for site, run in each.rules.items()})
     # What few rounds cannot tell, more of them have told: both programs are written by the same rules.
     meant = program(graph, live, rules)
     kept = {count for count in counts if any(_is_alike(meant, each, count) for each in others)}

@@ -7,7 +7,7 @@ large, has the same parameters and yet another program.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -38,7 +38,7 @@ def bound(document: Document, graph: Graph, live: Sequence[str], rules: Rules) -
 
         def differs(scales: Scales, name: str = name, tensor: Tensor = tensor) -> bool | None:
             """Whether the program is another where the input has other sizes; None where it may not have them."""
-            other = _resized(document, graph, name, tensor, scales)
+            other = _resized(document, graph, name, tensor, scales, rules.formulas)
             return None if other is None else not same(meant, program(other, live, rules).parts)
 
         # Nothing follows from the sizes of most networks, which two trials show where each axis alone takes six.
@@ -59,7 +59,9 @@ def _opposite(tensor: Tensor) -> Iterator[Scales]:
         yield {axis: scales[place % 2] for place, axis in enumerate(axes)}
 
 
-def _resized(document: Document, graph: Graph, name: str, tensor: Tensor, scales: Scales) -> Graph | None:
+def _resized(
+    document: Document, graph: Graph, name: str, tensor: Tensor, scales: Scales, free: Collection[str]
+) -> Graph | None:
     """The graph for an input that is larger or smaller on some axes; None where torch would refuse that one."""
     resized = (
         int(size * scales[axis]) if axis in scales and isinstance(size, int) else size
@@ -68,7 +70,7 @@ def _resized(document: Document, graph: Graph, name: str, tensor: Tensor, scales
     shape = tuple(resized)
     if 0 in shape:
         return None
-    other = traced(document, {name: replace(tensor, shape=shape)})
+    other = traced(document, {name: replace(tensor, shape=shape)}, free=free)
     if other is None:
         return None
     same = other.parameters() == graph.parameters() and other.buffers() == graph.buffers()

@@ -14,11 +14,13 @@ from netspec.python.expressions import text
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (
     Code,
+    assign,
     assigned,
     attribute,
     call,
     defined,
     named,
+    stored,
     valued,
 )
 from netspec.views.code.constructors import Making
@@ -61,6 +63,9 @@ class ClassWriter:
         self.slots = self.making.slots
         members = {name.partition(".")[0] for level in pattern.levels for name in level.members}
         self.attributes = Namespace(members | MODULE_ATTRIBUTES | HELD)
+        self.formulas = plan.rules.formulas
+        self.computed: set[str] = set()
+        """The arguments that the constructor computes where a call leaves them out."""
         self.kept: dict[str, tuple[str, ast.expr]] = {}
         """Constructor arguments that forward needs, by their text: the attribute that holds each, and what it holds."""
 
@@ -77,11 +82,12 @@ class ClassWriter:
         self.sayings[run] = shapes.of_input
         kept = [assigned(SELF, name, node) for name, node in self.kept.values()]
         closing = self.closing(self.slots)
+        settings = self._settings() if self.pattern.levels[0] is self.slots.root else []
         stores = bool(base != "nn.Module" or body or kept or self.slots.arguments)
         called = {name: self.slots.called.get(root_symbol(name), name) for name in self.slots.root.params}
         known = {called[name]: called.get(str(count), count) for name, count in self.lengths.items()}
         checks = [_insisted(name, known[name]) for name in self.slots.arguments if name in known]
-        return self._class(base, [ast.Expr(made), *checks, *kept, *body, *closing] if stores else [], [run])
+        return self._class(base, [ast.Expr(made), *settings, *checks, *kept, *body, *closing] if stores else [], [run])
 
     def _class(self, base: str, stores: list[ast.stmt], runs: list[ast.stmt]) -> Class:
         """The class whose constructor and forward do this.
@@ -119,7 +125,20 @@ class ClassWriter:
         found = {called[n]: value for n, value in given.items() if called.get(n) in self.slots.arguments}
         known = {name: self.slots.as_given(name, value) for name, value in found.items()}
         fixed = {name: _fixed(value) for name, value in known.items()}
+        fixed |= dict.fromkeys(self.computed)
         return {name: value for name, value in fixed.items() if value is not ABSENT}
+
+    def _settings(self) -> list[ast.stmt]:
+        """What arguments are that a call leaves out and others give: `ff = 4 * d if ff is None else ff`."""
+        found: list[ast.stmt] = []
+        for name, formula in reversed([*self.formulas.items()]):  # each of those above it
+            argument = self.slots.called.get(root_symbol(name), "")
+            tree = self.slots._over(formula, "") if argument in self.slots.arguments else None
+            if tree is not None and symbols(tree):
+                self.computed.add(argument)
+                left_out = ast.Compare(named(argument), [ast.Is()], [valued(None)])
+                found.append(assign(stored(argument), ast.IfExp(left_out, tree, named(argument))))
+        return found[::-1]
 
     def _sequence(self) -> list[ast.stmt]:
         """What the constructor of a sequence with arguments does: `class ConvNorm(nn.Sequential)`."""

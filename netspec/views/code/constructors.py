@@ -14,6 +14,7 @@ from netspec.graph.model import Level, Repeat, Step, Value
 from netspec.graph.rounds import name_over_counter, over_counter
 from netspec.graph.symbols import counted, symbols
 from netspec.graph.uses import made_with
+from netspec.language import expressions
 from netspec.layers.base import Layer
 from netspec.python.expressions import f_string
 from netspec.python.names import Namespace, identifier
@@ -29,6 +30,7 @@ from netspec.python.nodes import (
     walk,
 )
 from netspec.views.code.containers import SELF, Run, named_sequence, repeated
+from netspec.views.code.factors import over_arguments
 from netspec.views.code.paths import Paths
 from netspec.views.code.patterns import Column, Pattern, columns_of, is_chosen, lender
 from netspec.views.code.program import Plan, Signature
@@ -167,7 +169,11 @@ class Making:
         values = {}
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in aligned]
-            values[name] = self.slots.code(series, name, origins(aligned, name))
+            if op.fields[name].places and getattr(op, name) is not None:
+                formulas = [None if text is ABSENT else expressions.parse(text) for text in series]
+                values[name] = over_arguments(formulas, origins(aligned, name), self.slots.code)
+            else:
+                values[name] = self.slots.code(series, name, origins(aligned, name))
         made = construct(op.replace(**values)) if shown.member else seated(op.replace(**values))
         if shown.wrap is None:
             return made

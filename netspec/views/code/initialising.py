@@ -43,6 +43,8 @@ Branches = dict["Test", tuple[Plan, bool]]
 
 _INNER: Final = {"nn.Linear", "nn.LayerNorm", "nn.Conv1d", "nn.Conv2d", "nn.Conv3d"}
 """What torch's own modules have modules of."""
+_PROJECTED: Final = "nn.Linear"
+"""What the last projection of an attention is a subclass of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ class Test:
     pattern: str = ""
     but: str = ""
     """The names of modules of these classes that are left alone."""
+    exact: bool = False
+    """Whether it passes over subclasses."""
 
     def holds(self, owner: Owner) -> bool:
         """Whether a module passes it: by its class, and by its path where it asks for that."""
@@ -61,14 +65,19 @@ class Test:
 
     def may_find(self, path: str) -> bool:
         """Whether it would find a module that torch has put inside another, as the projections of an attention."""
-        return bool(_INNER & set(self.kinds)) and (not self.pattern or fnmatchcase(path, self.pattern))
+        kinds = {_PROJECTED} if _is_projection(path) else _INNER
+        return not kinds.isdisjoint(self.kinds) and (not self.pattern or fnmatchcase(path, self.pattern))
 
     def question(self) -> ast.expr:
         """The test as it is asked of `name` and `module`."""
         kinds = [named(kind) for kind in self.kinds]
         parts: list[ast.expr] = []
-        if kinds:
-            parts.append(call("isinstance", MODULE, kinds[0] if len(kinds) == 1 else tupled(kinds)))
+        known = kinds[0] if len(kinds) == 1 else tupled(kinds)
+        if kinds and self.exact:
+            sign = ast.Is() if len(kinds) == 1 else ast.In()
+            parts.append(ast.Compare(call("type", MODULE), [sign], [known]))
+        elif kinds:
+            parts.append(call("isinstance", MODULE, known))
         parts += [_fits(self.pattern)] if self.pattern else []
         parts += [_not(_fits(self.but))] if self.but else []
         return parts[0] if len(parts) == 1 else ast.BoolOp(ast.And(), parts)
@@ -105,9 +114,9 @@ Path = Callable[[str], ast.expr]
 def statements(rules: Sequence[Rule], owners: Sequence[Owner], path: Path, names: Collection[str]) -> list[ast.stmt]:
     """The statements that fill what the rules name; `names` are those of all parameters, in torch's order."""
     modules = [owner for owner in owners if owner.op is not None]
-    branches = _branches(rules, modules)
+    branches = _apart(_shortened(_branches(rules, modules), modules), modules)
     named_ones = [o for o in owners if o.plan and (o.op is None or branches is None)]
-    before, loop, behind = _single(_shortened(branches or {}, modules), modules)
+    before, loop, behind = _single(branches or {}, modules)
     by_name = partial(_by_name, path)
     parameters = _over_parameters(rules, named_ones, names) if not any(owner.wrap for owner in owners) else None
     last = [parameters] if parameters is not None else by_name(named_ones)
@@ -153,16 +162,19 @@ def over_arguments(graph: Graph, slots: Slots) -> list[Owner]:
     origins = graph.root.origins
     if not origins:
         return list(graph.owners)
-    found: dict[Initializer, Initializer] = {}
-    for rule in graph.init:
+    found: dict[tuple[int, str], Initializer] = {}
+    for number, rule in enumerate(graph.init):
         for tensor, given in rule.written.items():
             initializer = rule.tensors[tensor]
             values = {name: getattr(initializer, name) for name in given}
             codes = {
                 name: slots.code([values[name]], name, [over_params(expr, origins)]) for name, expr in given.items()
             }
-            found[initializer] = initializer.replace(**codes)
-    return [replace(o, plan={t: (n, found.get(i, i)) for t, (n, i) in o.plan.items()}) for o in graph.owners]
+            found[number, tensor] = initializer.replace(**codes)
+    return [
+        replace(o, plan={t: (n, found.get((n, t if (n, t) in found else ""), i)) for t, (n, i) in o.plan.items()})
+        for o in graph.owners
+    ]
 
 
 def padding(graph: Graph, path: Path) -> list[ast.stmt]:
@@ -247,8 +259,10 @@ def _fillings(plan: Plan, some_bias: bool) -> list[ast.stmt]:
     ]
 
 
-def _shortened(branches: Branches, modules: Sequence[Owner]) -> Branches:
+def _shortened(branches: Branches | None, modules: Sequence[Owner]) -> Branches | None:
     """The same with fewer tests: classes that are filled alike together, and no test for what none behind it finds."""
+    if branches is None:
+        return None
     found: Branches = {}
     rest = list(branches.items())
     for i, (test, (plan, some_bias)) in enumerate(rest):
@@ -282,13 +296,36 @@ def _branches(rules: Sequence[Rule], modules: Sequence[Owner]) -> Branches | Non
     for owner in modules:
         if next((test for test in found if test.holds(owner)), None) != tests.get(id(owner)):
             return None
+    return found
+
+
+def _apart(branches: Branches | None, modules: Sequence[Owner]) -> Branches | None:
+    """The same, where no branch finds modules that torch has put inside others; None where one would.
+
+    The last projection of an attention is of a subclass, which a test of the very class tells apart.
+    """
+    if branches is None:
+        return None
     inner = {
         f"{owner.path}.{name.rpartition('.')[0]}"
         for owner in modules
         for name in (*owner.shapes, *owner.beside)
         if "." in name
     }
-    return None if any(test.may_find(path) for test, (plan, _) in found.items() if plan for path in inner) else found
+    found: Branches = {}
+    for test, (plan, some_bias) in branches.items():
+        met = [path for path in inner if plan and test.may_find(path)]
+        # What is wrapped, or has small matrices beside it, is of a subclass as well.
+        changed = any(test.holds(owner) for owner in modules if owner.wrap or owner.beside)
+        if met and (changed or not all(map(_is_projection, met))):
+            return None
+        found[replace(test, exact=bool(met))] = (plan, some_bias)
+    return found
+
+
+def _is_projection(path: str) -> bool:
+    """Whether a module inside another is the last projection of an attention."""
+    return path.endswith(".out_proj")
 
 
 def _first(owner: Owner) -> int:

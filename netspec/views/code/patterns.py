@@ -19,6 +19,7 @@ from netspec.language.rows import Expr, Template
 from netspec.layers.base import Layer
 from netspec.python.expressions import text
 from netspec.python.nodes import call, named, same
+from netspec.views.code.factors import form
 from netspec.views.code.sequences import is_inline, is_numbered, is_sequential, positional
 from netspec.views.code.stretches import segments, stretches
 
@@ -437,7 +438,9 @@ def rigid(step: Step) -> Hashable:
     """Arguments that shape the printed text itself, so that they cannot differ within a class."""
     if step.op is None:
         return None
-    words = [(n, getattr(step.op, n)) for n, f in step.op.fields.items() if f.textual]
+    words = [(n, getattr(step.op, n)) for n, f in step.op.fields.items() if f.textual and not f.places]
+    formulas = [getattr(step.op, n) for n, f in step.op.fields.items() if f.places]
+    words += [("", None if formula is None else form(formula)) for formula in formulas]
     inputs = [named(f"x{i}") for i in range(max(1, len(step.inputs)))]
     passed = arguments(step.op, inputs)
     return (repr(words), None if passed is inputs else text(call("self", *passed)), len(flat(step.results)))

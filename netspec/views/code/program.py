@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.graph.model import Level
+from netspec.graph.symbols import Node
 from netspec.views.code.containers import Run
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import Argument
@@ -30,6 +31,8 @@ class Rules:
     """What rounds of repeats have in common where there are more of them, by the level and the repeat."""
     fixed: Collection[tuple[str, str]] = ()
     """The parameters of blocks, each behind the name of its block, that are numbers in a class and no arguments."""
+    formulas: Mapping[str, Node] = field(default_factory=dict)
+    """What the network's parameters are that it can be given, and computes from others where it is not."""
 
 
 @dataclass(frozen=True, slots=True)

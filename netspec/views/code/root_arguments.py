@@ -7,22 +7,25 @@ other values of its parameters (trials.py), and but for the defaults that must b
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from netspec.graph.model import Graph, Level
-from netspec.graph.symbols import node_of, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import LOST, Node, node_of, plain, replaced, root_symbol, symbols
+from netspec.graph.tracing import computed
 from netspec.python.nodes import walk
 from netspec.sections.document import Document
+from netspec.sections.params import Params
 from netspec.views.code.block_counts import counted
 from netspec.views.code.bound import bound
 from netspec.views.code.module import program
 from netspec.views.code.module import source as written
 from netspec.views.code.patterns import patterns, units_of
-from netspec.views.code.proving import Unproved, value
+from netspec.views.code.proving import Unproved, equal, value
 from netspec.views.code.sequences import over_root
+from netspec.views.code.simpler import tidied
 from netspec.views.code.slots import is_word
 from netspec.views.code.trials import WORDS, Trials, traced, variations
 from netspec.vocabulary import OPERATIONS
@@ -47,17 +50,71 @@ def source(document: Document) -> str:
 @lru_cache(maxsize=256)  # a run is read again to be measured and exported
 def _source(known: _Known) -> str:
     """The printed text of a document, whose root class takes the parameters that can be changed."""
-    document = known.document
-    graph = traced(document)
+    found = _found(known.document)
+    graph, live, rules = found.graph, found.live, found.trials.rules
+    lengths = found.trials.lengths(live)
+    return written(replace(graph, bound=bound(known.document, graph, live, rules), lengths=lengths), live, rules)
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A network with the parameters that were found to be arguments."""
+
+    graph: Graph
+    trials: Trials
+    live: list[str]
+
+
+def _found(document: Document) -> _Found:
+    """The network with as many of its parameters as can be arguments, of which some are computed by default.
+
+    One that is computed stays a formula where, if it were an argument, another or itself would be none.
+    """
+    found = _with(document, ())
+    computed = [name for name in document.params if _is_computed(document, found.graph, name)]
+    if not computed:
+        return found
+    whole = _with(document, computed)
+    if {*found.live, *computed} <= {*whole.live}:
+        return whole
+    for name in computed:
+        more = _with(document, [*found.trials.rules.formulas, name])
+        found = more if {*found.live, name} <= {*more.live} else found
+    return found
+
+
+def _with(document: Document, free: Collection[str]) -> _Found:
+    """The network whose parameters may be arguments, those too that are computed from others if they are `free`."""
+    graph = traced(document, free=free)
     assert graph is not None, "a traced graph is the plain one"
-    trials = _trials(document, graph)
+    trials = _trials(document, graph, {name: computed(document.params[name], graph.root.origins) for name in free})
     live = trials.proven()
     if not {name for name in trials.live if name in trials.counts} <= {*live}:
         trials, live = _with_rules(trials, graph, live)
-    lengths = trials.lengths(live)
-    return written(
-        replace(graph, bound=bound(document, graph, live, trials.rules), lengths=lengths), live, trials.rules
-    )
+    return _Found(graph, trials, live)
+
+
+def _is_computed(document: Document, graph: Graph, name: str) -> bool:
+    """Whether a parameter is computed from others, and Python gives the same for other values of these too."""
+    node, given = graph.root.origins[name], graph.root.params
+    asked = symbols(node)
+    if not asked or asked == {root_symbol(name)} or LOST.id in asked or not _is_argument(given[name]):
+        return False
+    formula = tidied(node)
+    tried = [{}, *({n: v} for n in given if root_symbol(n) in asked for v in variations(plain(given[n])))]
+    return all(_agrees(formula, document, name, values) for values in tried)
+
+
+def _agrees(formula: ast.expr, document: Document, name: str, values: Mapping[str, Any]) -> bool:
+    """Whether Python gives the value that the spec does with other values of parameters, if it gives one at all."""
+    params = Params(replace(document, params={**document.params, **values}))
+    if params.problems:
+        return bool(values)
+    try:
+        found = value(formula, {root_symbol(n): v for n, v in params.values.items()})
+    except Unproved:
+        return False
+    return equal(found, plain(params.values[name]))
 
 
 def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, list[str]]:
@@ -74,23 +131,28 @@ def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, 
     return (ruled, found) if {*live} < {*found} else (trials, live)
 
 
-def _trials(document: Document, graph: Graph) -> Trials:
-    """What is tried to find the parameters of the network that its class takes."""
+def _trials(document: Document, graph: Graph, formulas: Mapping[str, Node]) -> Trials:
+    """What is tried to find the parameters of the network that its class takes; for `formulas` see Rules."""
     live = [name for name in document.params if _may_be(graph, name)]
     deciding = _deciding(graph, live)
     live = [name for name in live if name not in deciding]
-    rules = counted(document, graph, live)
+    rules = counted(document, graph, live, formulas)
+    given = {name: plain(param) for name, param in graph.root.params.items()}
     if not live:
-        return Trials(document, (), (), (), rules=rules)
+        return Trials(document, given, (), (), (), rules=rules)
     counts, divided = set(_counts(graph.root)), _parameters(filter(_divides, _expressions(graph.root)))
-    return Trials(document, live, counts, program(graph, live, rules).parts, divided, rules)
+    return Trials(document, given, live, counts, program(graph, live, rules).parts, divided, rules)
 
 
 def _may_be(graph: Graph, name: str) -> bool:
     """Whether a parameter is a value of its own, and not computed from others."""
     node, param = graph.root.origins.get(name), graph.root.params[name]
-    known = isinstance(param, bool | int | float) or is_word(param) or _are_numbers(param)
-    return known and isinstance(node, ast.Name) and node.id == root_symbol(name)
+    return _is_argument(param) and isinstance(node, ast.Name) and node.id == root_symbol(name)
+
+
+def _is_argument(param: Any) -> bool:
+    """Whether a parameter is a value that an argument can have."""
+    return isinstance(param, bool | int | float) or is_word(param) or _are_numbers(param)
 
 
 def _are_numbers(param: Any) -> bool:

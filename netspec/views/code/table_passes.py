@@ -105,7 +105,10 @@ class PassSlots(Slots):
 
     def _proves(self, tree: Node, values: Sequence[Any], places: Sequence[Place]) -> bool:
         """Whether an expression gives the values in these passes."""
-        return any(s.startswith("%") for s in symbols(tree)) and proved(tree, self._series(tree, places), values)
+        series = self._series(tree, places)
+        if not any(s.startswith("%") for s in symbols(tree)) or not proved(tree, series, values):
+            return False
+        return not any(_is_before(node.slice, series) for node in walk(tree) if isinstance(node, ast.Subscript))
 
     def _series(self, tree: Node, places: Sequence[Place]) -> dict[str, Sequence[Any]]:
         """What each symbol of an expression is in these passes."""
@@ -225,7 +228,7 @@ class Flow:
     def _change(self, symbol: str, axis: int, site: Site, slots: PassSlots) -> Node | None:
         """What the modules of a place make of the size; None if they leave it as it is. Raises Unsaid."""
         before, after = ([size(step, axis) for step in site.steps] for size in (_size, _size_after))
-        if before == after:
+        if before == after and not any(_is_made(step, axis) for step in site.steps):
             return None
         places = [each.place for each in site.passes]
         made = (
@@ -239,6 +242,8 @@ class Flow:
                 continue
             if proved(tree, {**slots._series(tree, places), symbol: before}, after):
                 return tree
+        if before == after:
+            return None
         raise Unsaid
 
     def _scaled(
@@ -290,6 +295,13 @@ def _size_after(step: Step, axis: int) -> Any:
     return plain(tensor.shape[axis])
 
 
+def _is_made(step: Step, axis: int) -> bool:
+    """Whether a size behind a step comes from elsewhere than the one before it, which may be equal only here."""
+    assert step.value.tensor is not None
+    before, after = node_of(_inner(step).shape[axis]), node_of(step.value.tensor.shape[axis])
+    return bool(symbols(after)) and key(before) != key(after)
+
+
 def _axis(step: Step, node: Node, name: str) -> int | None:
     """Along which axis of what a step is given an argument is its size; None if it is none."""
     rank = len(_inner(step).shape)
@@ -297,6 +309,14 @@ def _axis(step: Step, node: Node, name: str) -> int | None:
         places = [int(s[2:]) for s, bound in step.body.bound.items() if s.startswith("0.") and bound is node]
         return places[0] if places else None
     return 1 if name in CHANNELS else rank - 1 if name in FEATURES else None
+
+
+def _is_before(index: Node, series: Mapping[str, Sequence[Any]]) -> bool:
+    """Whether an index over a loop is less than 0 in a pass, so that it takes an entry from the end by chance."""
+    if not any(symbol.startswith("%") for symbol in symbols(index)):
+        return False
+    count = max(map(len, series.values()))
+    return any(value(index, {name: known[turn] for name, known in series.items()}) < 0 for turn in range(count))
 
 
 def _is_indexed(tree: Node) -> bool:

@@ -32,14 +32,17 @@ SMALL: Final = 16
 
 
 def traced(
-    document: Document, sizes: Mapping[str, Tensor] | None = None, more: Mapping[tuple[str, str], int] | None = None
+    document: Document,
+    sizes: Mapping[str, Tensor] | None = None,
+    more: Mapping[tuple[str, str], int] | None = None,
+    free: Collection[str] = (),
 ) -> Graph | None:
     """The network of a document with where its numbers come from; None if it does not fit together.
 
-    `sizes` are inputs in place of those that it declares; for `more` see `expand`.
+    `sizes` are inputs in place of those that it declares; for `more` and `free` see `expand`.
     """
     try:
-        graph, problems = expand(document, sizes, traced=True, more=more, report=_Hasty())
+        graph, problems = expand(document, sizes, traced=True, more=more, free=free, report=_Hasty())
     except Stopped:
         return None
     return None if any(problem.severity == "error" for problem in problems) else graph
@@ -59,6 +62,8 @@ class Trials:
     """What a network is held against."""
 
     document: Document
+    given: Mapping[str, Any]
+    """The values of its parameters."""
     live: Sequence[str]
     """The parameters that its class may take."""
     counts: Collection[str]
@@ -75,7 +80,7 @@ class Trials:
 
     def deeper(self) -> Graph | None:
         """The network with so many rounds of each repeat that what they have in common can be told."""
-        params = self.document.params
+        params = self.given
         counts = {name: params[name] for name in self.live if name in self.counts and not _is_table(params[name])}
         more = {n: [v + FEW for v in value] if isinstance(value, list) else value + FEW for n, value in counts.items()}
         return self._with(more)
@@ -84,7 +89,7 @@ class Trials:
         """The parameters with other values of which the network is that program."""
         taken = [name for name in self.live if _takes(self.meant, name)]
         # Rows that are all other ones may be no network, so a table is not tried beside others.
-        tables = {name for name in taken if _is_table(self.document.params[name])}
+        tables = {name for name in taken if _is_table(self.given[name])}
         others = [name for name in taken if name not in tables]
         if len(others) < 2 or not self._in_turns(others):
             counts = self._proven([name for name in others if name in self.counts])
@@ -98,7 +103,7 @@ class Trials:
 
         Only one is changed at a time: rows that are all other ones have other classes, and may be no network.
         """
-        rows = self.document.params[name]
+        rows = self.given[name]
         columns = len(rows[0]) if isinstance(rows[0], list) else 0
         if not columns or any(not isinstance(row, list) or len(row) != columns for row in rows):
             return False
@@ -109,7 +114,7 @@ class Trials:
 
         Where it is if another list has one more as well, the name of that.
         """
-        params = self.document.params
+        params = self.given
         lists = {name: [*value, value[-1]] for name in names if isinstance(value := params[name], list)}
         found: dict[str, int | str] = {}
         for name, longer in lists.items():
@@ -182,11 +187,11 @@ class Trials:
 
     def _either(self, name: str) -> Sequence[Any]:
         """A larger value and a smaller one, as far as there are such that most networks would take."""
-        return self._tried(name)[: 1 if self.document.params[name] == 0 else 2]
+        return self._tried(name)[: 1 if self.given[name] == 0 else 2]
 
     def _tried(self, name: str) -> Sequence[Any]:
         """Other values of a parameter; of counts of rounds, so many that what rounds have in common can be told."""
-        given = self.document.params[name]
+        given = self.given[name]
         if name in self.counts and not _is_table(given):
             few = [[n for n in range(FEW, FEW + 5) if n != value] for value in _each(given)]
             turned = [[*each[1:2], each[0], *each[2:]] for each in few]
@@ -198,7 +203,7 @@ class Trials:
 
         Of a list, that of each; None where none has one.
         """
-        given = self.document.params[name]
+        given = self.given[name]
         whole = [value for value in _each(given) if isinstance(value, int) and not isinstance(value, bool)]
         if name in self.counts or _is_table(given) or len(whole) < len(_each(given)) or max(whole) < 2:
             return None
@@ -221,13 +226,16 @@ class Trials:
 
     def _with(self, values: Mapping[str, Any]) -> Graph | None:
         """The graph of the spec with these parameters; None where that is no network."""
-        return traced(replace(self.document, params={**self.document.params, **values}))
+        params = {**self.document.params, **values}
+        return traced(replace(self.document, params=params), free=self.rules.formulas)
 
     def _alike(self, other: Graph, names: Collection[str]) -> bool:
         """Whether a network with other values of these is the same program, but for their defaults."""
         found = program(other, self.live, self.rules).parts
         if len(self.meant) != len(found) or not all(_takes(found, name) for name in names):
             return False
+        # What is computed is another value with others of those that it is computed from.
+        names = {*names, *self.rules.formulas}
         return all(map(same, _without(self.meant, names), _without(found, names)))
 
 

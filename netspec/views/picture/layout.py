@@ -1,12 +1,13 @@
-"""Where everything stands: nodes in ranks from top to bottom along a spine, values that pass others in lanes beside."""
+"""Where everything stands: nodes in ranks and columns, and values that pass others in lanes beside."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from itertools import pairwise
 from math import inf
 from typing import Final
 
-from netspec.views.picture.plan import Node, Plan
+from netspec.views.picture.columns import Cell, Columns, columns
+from netspec.views.picture.plan import Node, Pass, Plan, Row
 
 CHARACTER: Final = 7.0
 """The width of a character of the text."""
@@ -20,7 +21,7 @@ GAP: Final = 34.0
 SIDE: Final = 30.0
 """Between nodes of one rank."""
 LANE: Final = 14.0
-TURN: Final = 11.0
+TURN: Final = 13.0
 """How far below or above a node a line turns."""
 MAX_COMPARED: Final = 2_000_000
 """How many lanes others are compared with, so that they run beside each other."""
@@ -33,11 +34,11 @@ def arrange(plan: Plan) -> None:
             arrange(node.inside)
     for node in plan.all:
         _measure(node)
-    ranks = _ranks(plan)
+    found = columns(plan)
+    ranks = [[item for cell in rank for item in cell.items if isinstance(item, Node)] for rank in found.ranks]
     _down(ranks, plan)
-    heights = sorted({node.y for node in plan.all})
-    for rank in ranks:
-        _across(rank, heights)
+    _through(found)
+    _across(found)
     _enter_aside(plan)
     _run_lanes(plan, ranks)
     _gather_ins(plan)
@@ -48,7 +49,7 @@ def _measure(node: Node) -> None:
     """The size of one node, and where values enter and leave it."""
     inner = node.inside
     if inner is not None:
-        heading = (len(f"{node.title}  {node.use}") + 6 * (node.count > 1)) * CHARACTER
+        heading = (len(f"{node.title}  {node.use}") + 6 * (node.count > 1) + 2 * bool(node.mark)) * CHARACTER
         node.width = max(inner.width, heading + PAD)
         node.height = TITLE + inner.height
         node.ins = [entry.x + entry.spine for entry in inner.entries]
@@ -57,29 +58,18 @@ def _measure(node: Node) -> None:
         node.spine = node.spine or node.width / 2
         return
     if node.rows:
-        node.width = max(len(f"{row.name}  {row.text}" if row.name else row.text) for row in node.rows) * CHARACTER
+        node.width = max(_length(row) for row in node.rows) * CHARACTER
         node.width, node.height = node.width + 2 * PAD, ROW * len(node.rows) + 8
     elif node.title:
-        node.width = len(f"{node.title}  {node.use or node.shape}") * CHARACTER + 2 * PAD
+        node.width = (len(f"{node.title}  {node.use or node.shape}") + 2 * bool(node.mark)) * CHARACTER + 2 * PAD
         node.height = ROW + 8
     node.spine = node.width / 2
     node.outs = [node.spine]
 
 
-def _ranks(plan: Plan) -> list[list[Node]]:
-    """Nodes by how many others a value passes on its longest way to them; a source stands right above its reader."""
-    place: dict[Node, int] = dict.fromkeys(plan.entries, 0)
-    for node in plan.nodes:
-        place[node] = max((1 + place[e.source] for e in node.takes), default=0)
-    for node in reversed(plan.nodes):
-        if node.starts:
-            place[node] = min((place[e.target] for e in node.gives if e.target in place), default=1) - 1
-    last = 1 + max(place.values(), default=0)
-    place |= dict.fromkeys(plan.exits, last)
-    found: list[list[Node]] = [[] for _ in range(last + 1)]
-    for node in plan.all:
-        found[place[node]].append(node)
-    return found
+def _length(row: Row) -> int:
+    """The characters of a line in a box."""
+    return len(f"{row.name}  {row.text}" if row.name or row.mark else row.text) + 2 * bool(row.mark)
 
 
 def _down(ranks: list[list[Node]], plan: Plan) -> None:
@@ -97,45 +87,49 @@ def _down(ranks: list[list[Node]], plan: Plan) -> None:
         y += height + gap
 
 
-def _across(rank: list[Node], heights: list[float]) -> None:
-    """The nodes of one rank: around the spine, under what they take; those beside it at the right."""
-    beside = sorted((node for node in rank if _aside(node, heights)), key=lambda node: -_height(node))
-    apart = set(beside)
-    main = [node for node in rank if node not in apart] or rank
-    main = sorted(main, key=_wish)
-    if len(main) == 1:
-        main[0].x = -main[0].spine
-    else:
-        x = -(sum(node.width for node in main) + SIDE * (len(main) - 1)) / 2
-        for node in main:
-            node.x = x
-            x += node.width + SIDE
-    right = main[-1].x + main[-1].width if main else 0.0
-    for node in beside:
-        node.x = right + SIDE
-        right = node.x + node.width
+def _through(found: Columns) -> None:
+    """How far down the lines run that pass through a rank."""
+    for rank in found.ranks:
+        nodes = [item for cell in rank for item in cell.items if isinstance(item, Node)]
+        for item in (item for cell in rank for item in cell.items if isinstance(item, Pass)):
+            item.y = max((node.y for node in nodes), default=0.0)
+            item.height = max((node.height for node in nodes), default=0.0)
 
 
-def _aside(node: Node, heights: list[float]) -> bool:
-    """Whether a node stands beside the spine: it takes nothing, or no line from or to the next rank meets it."""
-    if node.starts:
-        return True
-    place = bisect_left(heights, node.y)
-    before, after = heights[max(place - 1, 0)], heights[min(place + 1, len(heights) - 1)]
-    readers = [e.target.y > after for e in node.gives]
-    sources = [e.source.y < before for e in node.takes]
-    return (bool(readers) and all(readers)) or (bool(sources) and all(sources))
+def _across(found: Columns) -> None:
+    """What stands in each rank, around the middle of its columns, which are as wide as that takes."""
+    middles = [0.0] * found.count
+    for rank in found.ranks:
+        for a, b in pairwise(rank):
+            apart = _reach(a)[1] + SIDE + _reach(b)[0]
+            missing = apart - (_middle(b, middles) - _middle(a, middles))
+            if missing > 0:  # moving all behind it brings no others closer together
+                middles[b.start :] = [middle + missing for middle in middles[b.start :]]
+    for rank in found.ranks:
+        for cell in rank:
+            left, _ = _reach(cell)
+            x = _middle(cell, middles) - left
+            for item in cell.items:
+                if isinstance(item, Pass):
+                    item.x = x + LANE / 2
+                    x += LANE + SIDE
+                else:
+                    item.x = x
+                    x += item.width + SIDE
 
 
-def _height(node: Node) -> float:
-    """How far down the last of what a node takes stands."""
-    return max((e.source.y for e in node.takes), default=0)
+def _reach(cell: Cell) -> tuple[float, float]:
+    """How far a cell reaches to the left and to the right of the line through it."""
+    item = cell.items[0]
+    if len(cell.items) == 1:
+        return (LANE / 2, LANE / 2) if isinstance(item, Pass) else (item.spine, item.width - item.spine)
+    width = sum(LANE if isinstance(each, Pass) else each.width for each in cell.items) + SIDE * (len(cell.items) - 1)
+    return width / 2, width / 2
 
 
-def _wish(node: Node) -> float:
-    """Where a node would stand best: under the middle of what it takes."""
-    sources = [e.source.x + e.source.outs[e.out] for e in node.takes]
-    return sum(sources) / len(sources) if sources else 0.0
+def _middle(cell: Cell, middles: list[float]) -> float:
+    """The middle of the columns of a cell."""
+    return (middles[cell.start] + middles[cell.stop - 1]) / 2
 
 
 def _gather_ins(plan: Plan) -> None:
@@ -165,8 +159,12 @@ def _run_lanes(plan: Plan, ranks: list[list[Node]]) -> None:
     Of very many edges the last ones run over others: MAX_COMPARED bounds the search for lanes that are free.
     """
     place = {id(node): i for i, rank in enumerate(ranks) for node in rank}
-    widest = _Widest([max((n.x + n.width + LANE for n in rank), default=-inf) for rank in ranks])
-    long = [e for e in plan.edges if place[id(e.target)] - place[id(e.source)] > 1]
+    reach = [max((n.x + n.width + LANE for n in rank), default=-inf) for rank in ranks]
+    for edge, passes in plan.passes.items():
+        for i, each in enumerate(passes, place[id(edge.source)] + 1):
+            reach[i] = max(reach[i], each.x + LANE)
+    widest = _Widest(reach)
+    long = [e for e in plan.edges if e not in plan.passes and place[id(e.target)] - place[id(e.source)] > 1]
     taken: list[tuple[float, float, float]] = []
     compared = 0
     for edge in sorted(long, key=lambda e: (place[id(e.target)] - place[id(e.source)], e.source.y)):
@@ -204,6 +202,8 @@ def _frame(plan: Plan) -> None:
     right = max(0.0, *(n.x + n.width for n in plan.all), *plan.lanes.values()) + PAD
     for node in plan.all:
         node.x -= left
+    for passing in (each for passes in plan.passes.values() for each in passes):
+        passing.x -= left
     plan.lanes = {edge: x - left for edge, x in plan.lanes.items()}
     plan.width = right - left
     plan.height = max((n.y + n.height for n in plan.all), default=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -13,6 +13,8 @@ from netspec.views.table import operation, shape, title
 
 WIDEST: Final = 56
 """Characters of an operation that are shown."""
+Mark = Literal["", "added", "removed", "changed"]
+"""How a network differs here from another that it is laid over; nothing where it does not, or is drawn alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class Row:
     name: str
     text: str
     family: str
+    path: str = ""
+    """What `called` calls its step."""
+    mark: Mark = ""
 
 
 @dataclass(eq=False, slots=True)
@@ -52,6 +57,9 @@ class Node:
     gives: list[Edge] = field(default_factory=list)
     role: Literal["", "entry", "exit"] = ""
     """Whether it is a place where a value enters the level around it, or leaves it."""
+    path: str = ""
+    """What `called` calls the step of a level."""
+    mark: Mark = ""
 
     @property
     def starts(self) -> bool:
@@ -61,8 +69,14 @@ class Node:
     @property
     def key(self) -> Hashable:
         """What equal nodes have in common: all but names."""
-        rows = tuple((row.text, row.family) for row in self.rows)
-        return (self.use, rows, self.shape, self.inside.key if self.inside else self.title if not rows else "")
+        rows = tuple((row.text, row.family, row.mark) for row in self.rows)
+        return (
+            self.use,
+            rows,
+            self.shape,
+            self.mark,
+            self.inside.key if self.inside else self.title if not rows else "",
+        )
 
 
 @dataclass(eq=False, slots=True)
@@ -73,6 +87,17 @@ class Edge:
     out: int
     target: Node
     into: int
+    mark: Mark = ""
+
+
+@dataclass(eq=False, slots=True)
+class Pass:
+    """The place in a rank where a line runs straight down, in the column of the branch that it ends."""
+
+    edge: Edge
+    x: float = 0
+    y: float = 0
+    height: float = 0
 
 
 @dataclass(eq=False, slots=True)
@@ -86,7 +111,9 @@ class Plan:
     width: float = 0
     height: float = 0
     lanes: dict[Edge, float] = field(default_factory=dict)
-    """Where an edge runs that passes by other nodes."""
+    """Where an edge runs at the side that passes by other nodes."""
+    passes: dict[Edge, list[Pass]] = field(default_factory=dict)
+    """Where an edge runs straight down that passes by other branches."""
     aside: set[Edge] = field(default_factory=set)
     """Those that enter their node from the right, if they have a lane: nothing stands there, and it is no level."""
     bottoms: dict[float, float] = field(default_factory=dict)
@@ -101,17 +128,50 @@ class Plan:
     def key(self) -> Hashable:
         """The same for plans that look the same."""
         places = {id(node): i for i, node in enumerate(self.all)}
-        edges = tuple((places[id(e.source)], e.out, places[id(e.target)], e.into) for e in self.edges)
+        edges = tuple((places[id(e.source)], e.out, places[id(e.target)], e.into, e.mark) for e in self.edges)
         return (tuple((node.key, node.count) for node in self.nodes), edges)
 
 
-def draft(graph: Graph, depth: int | None = None) -> Plan:
-    """The picture of a network, not yet arranged; levels nested deeper than `depth` stay closed."""
-    writer = _Writer(graph.root, depth, _readers(graph))
+def draft(graph: Graph, depth: int | None = None, *, apart: bool = False, folds: bool = True) -> Plan:
+    """The picture of a network, not yet arranged; levels nested deeper than `depth` stay closed.
+
+    Operations that follow each other share a box, and equal levels in a row are one where it `folds`; both not where
+    each step is to stand `apart`.
+    """
+    writer = _Writer(graph.root, depth, _readers(graph), called(graph), apart)
     for name, value in graph.root.inputs.items():
         writer.enter(value, Node(title=name, shape=shape(value.tensor)))
     named = {name: Node(title=name, shape=shape(v.tensor)) for name, v in _outputs(graph).items()}
-    return writer.written([(v, named[name]) for name, v in _outputs(graph).items()])
+    plan = writer.written([(v, named[name]) for name, v in _outputs(graph).items()])
+    for level in levels(plan) if folds and not apart else ():
+        fold(level)
+    return plan
+
+
+def called(graph: Graph) -> dict[Step, str]:
+    """A name for each step that no other has: its path, and where several share that also what it does."""
+    found: dict[Step, str] = {}
+    taken: set[str] = set()
+    every = [step for step in graph.root.walk() if not step.left_out]
+    for step in sorted(every, key=lambda each: not each.member):
+        name = step.path
+        if name in taken and step.op is not None:
+            name = f"{name}:{type(step.op).__name__.lower()}"
+        number = 1
+        while name in taken:
+            number += 1
+            name = f"{name.partition('#')[0]}#{number}"
+        taken.add(name)
+        found[step] = name
+    return found
+
+
+def levels(plan: Plan) -> Iterator[Plan]:
+    """A level and all within, inner ones first."""
+    for node in plan.nodes:
+        if node.inside is not None:
+            yield from levels(node.inside)
+    yield plan
 
 
 def _outputs(graph: Graph) -> Mapping[str, Value]:
@@ -135,9 +195,11 @@ def _readers(graph: Graph) -> Counter[Value]:
 class _Writer:
     """Turns the steps of one level into nodes and edges."""
 
-    def __init__(self, level: Level, depth: int | None, readers: Counter[Value]) -> None:
+    def __init__(
+        self, level: Level, depth: int | None, readers: Counter[Value], names: Mapping[Step, str], apart: bool
+    ) -> None:
         """Draw a level down to `depth` more; None draws all of it."""
-        self.level, self.depth, self.readers = level, depth, readers
+        self.level, self.depth, self.readers, self.names, self.apart = level, depth, readers, names, apart
         self.plan = Plan()
         self.takes: list[Value] = []
         """The values around the level that it reads, in the order of its entries."""
@@ -160,7 +222,6 @@ class _Writer:
             node.role = "exit"
             self.plan.exits.append(node)
             self._connect(value, node, 0)
-        _fold(self.plan)
         return self.plan
 
     def _step(self, step: Step) -> None:
@@ -169,13 +230,13 @@ class _Writer:
         if step.body is not None:
             node, values = self._level(step, step.body)
         elif (last := self._continued(step)) is not None:
-            last.rows.append(_row(step))
+            last.rows.append(_row(step, self.names[step]))
             self.held[last].append(step)
             last.shape = shape(step.value.tensor)
             self._makes(step, last)
             return
         else:
-            node = Node(rows=[_row(step)], shape=shape(step.value.tensor))
+            node = Node(rows=[_row(step, self.names[step])], shape=shape(step.value.tensor))
             self.held[node] = [step]
         self.plan.nodes.append(node)
         for into, value in enumerate(values):
@@ -190,7 +251,7 @@ class _Writer:
     def _continued(self, step: Step) -> Node | None:
         """The node before, if this step only goes on with its value, and has no weights or is what it prepares for."""
         last = self.plan.nodes[-1] if self.plan.nodes else None
-        if last is None or not last.rows or len(step.inputs) != 1:
+        if self.apart or last is None or not last.rows or len(step.inputs) != 1:
             return None
         taken = step.inputs[0].actual
         if taken is not self.held[last][-1].results or self.readers[taken] > 1:
@@ -205,8 +266,8 @@ class _Writer:
     def _level(self, step: Step, body: Level) -> tuple[Node, list[Value]]:
         """A level as a node, and the values that it takes."""
         name, use = step.member or step.name, "the same again" if step.again else title(body)
-        node = Node(title=name, use=use if use != name else "", shape=shape(step.value.tensor))
-        inner = _Writer(body, self.depth and self.depth - 1, self.readers)
+        node = Node(title=name, use=use if use != name else "", shape=shape(step.value.tensor), path=self.names[step])
+        inner = _Writer(body, self.depth and self.depth - 1, self.readers, self.names, self.apart)
         for value in body.inputs.values():
             inner.enter(value, Node())
         exports = body.exports or {step.value: body.steps[-1].value}
@@ -234,15 +295,15 @@ def _light(step: Step) -> bool:
     return not step.parameters() or (step.op is not None and step.op.normalises != "")
 
 
-def _row(step: Step) -> Row:
+def _row(step: Step, path: str) -> Row:
     """A step as a line in a box."""
     assert step.op is not None
     text = operation(step).removesuffix("()")
     text = text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
-    return Row(step.member, text, step.op.family)
+    return Row(step.member, text, step.op.family, path)
 
 
-def _fold(plan: Plan) -> None:
+def fold(plan: Plan) -> None:
     """Let one node stand for several equal levels in a row, each of which only goes on with the one before."""
     kept: list[Node] = []
     between: set[Edge] = set()

@@ -26,12 +26,17 @@ OTHER: Final = "#ec4899"
 
 STYLE: Final = """\
 text { font: 11.5px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; fill: #1e293b; white-space: pre }
-.title, .shape { paint-order: stroke; stroke: #f8fafc; stroke-width: 4px; stroke-linejoin: round }
+.shape { paint-order: stroke; stroke: #f8fafc; stroke-width: 4px; stroke-linejoin: round }
 .name { font-weight: 600 } .quiet { fill: #64748b } .shape { fill: #64748b; font-size: 10.5px }
 .level { fill: #64748b; fill-opacity: .06; stroke: #94a3b8 } .node { fill: #fff; stroke: #94a3b8 }
-.end { fill: #e2e8f0; stroke: #94a3b8 } .edge { fill: none; stroke: #475569; stroke-width: 1.2 }"""
+.head { fill: #64748b; fill-opacity: .1 }
+.end { fill: #e2e8f0; stroke: #94a3b8 } .edge { fill: none; stroke: #475569; stroke-width: 1.2 }
+.added { stroke: #14654a; stroke-width: 2 } .removed { stroke: #9b2c2c; stroke-width: 2; stroke-dasharray: 5 4 }
+.changed { stroke: #92400e; stroke-width: 2; stroke-dasharray: 2 2 }"""
+SIGNS: Final = {"": "", "added": "+ ", "removed": "− ", "changed": "~ "}  # noqa: RUF001  as wide as the others
 ARROW: Final = (
-    '<marker id="arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="6.5" markerHeight="6.5" orient="auto">'
+    '<marker id="arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" '
+    'markerUnits="userSpaceOnUse" orient="auto">'
     '<path d="M0,0.5 L8,4 L0,7.5 z" fill="#475569"/></marker>'
 )
 MARGIN: Final = 20.0
@@ -69,13 +74,13 @@ def _shape(node: Node, edges: list[Edge], plan: Plan) -> Iterator[str]:
     """What a node gives, beside the line that leads away; a level around says it for what leaves through it."""
     if not edges:
         return
-    x, y = node.x + node.outs[0], node.y + node.height + 15
-    ends = [e.target.x + e.target.ins[e.into] for e in edges if e not in plan.lanes]
+    x, y = node.x + node.outs[0], node.y + node.height + 11
+    ends = [plan.passes[e][0].x if e in plan.passes else e.target.x + e.target.ins[e.into] for e in edges
+            if e not in plan.lanes]  # fmt: skip
     if ends and max(ends) < x - 1:
         yield _text(x + 7, y, node.shape, "shape")
     else:
-        left = min([x, *(end for end in ends if end > x - 40)])
-        yield _text(left - 7, y, node.shape, "shape", ' text-anchor="end"')
+        yield _text(x - 7, y, node.shape, "shape", ' text-anchor="end"')
 
 
 def _node(node: Node) -> Iterator[str]:
@@ -85,28 +90,27 @@ def _node(node: Node) -> Iterator[str]:
             yield _box(node.x + behind, node.y + behind, node.width, node.height, "node")
         if node.count > 1:
             yield _box(node.x, node.y, node.width, node.height, "node")
-        yield _box(node.x, node.y, node.width, node.height, "level")
-        for x in node.ins:
-            yield f'<path class="edge" d="M{_n(node.x + x)},{_n(node.y)} v{_n(TITLE)}"/>'
-        yield _named(node.x + 10, node.y + 16, node.title, node.use, ' class="title"')
+        yield _box(node.x, node.y, node.width, node.height, f"level {node.mark}".rstrip())
+        yield _box(node.x, node.y, node.width, TITLE, "head")
+        yield _named(node.x + 10, node.y + 16, SIGNS[node.mark] + node.title, node.use)
         if node.count > 1:
             yield _text(node.x + node.width - 10, node.y + 16, f"x {node.count}", "name", ' text-anchor="end"')
         yield from _level(node.inside, node.x, node.y + TITLE)
     elif node.rows:
-        yield _box(node.x, node.y, node.width, node.height, "node")
+        yield _box(node.x, node.y, node.width, node.height, f"node {node.mark}".rstrip())
         for i, row in enumerate(node.rows):
             yield from _row(row, node.x, node.y + 4 + i * ROW)
     elif node.title:
         kind, round = ("level", 6) if node.use else ("end", 14)
-        yield _box(node.x, node.y, node.width, node.height, kind, round)
-        yield _named(node.x + PAD, node.y + 18, node.title, node.use or node.shape)
+        yield _box(node.x, node.y, node.width, node.height, f"{kind} {node.mark}".rstrip(), round)
+        yield _named(node.x + PAD, node.y + 18, SIGNS[node.mark] + node.title, node.use or node.shape)
 
 
 def _row(row: Row, x: float, y: float) -> Iterator[str]:
     """A line in a box, with the colour of its family."""
     colour = COLOURS.get(row.family, OTHER)
     yield f'<rect x="{_n(x + 4)}" y="{_n(y + 2)}" width="4" height="{_n(ROW - 4)}" rx="2" fill="{colour}"/>'
-    yield _named(x + PAD, y + 14, row.name, row.text)
+    yield _named(x + PAD, y + 14, (SIGNS[row.mark] + row.name).rstrip(), row.text)
 
 
 def _edge(edge: Edge, plan: Plan) -> Iterator[str]:
@@ -124,10 +128,20 @@ def _edge(edge: Edge, plan: Plan) -> Iterator[str]:
         path = _rounded(points)
     else:
         below = plan.bottoms[source.y]
-        curve = f"C{_n(x)},{_n(to_y)} {_n(to_x)},{_n(below)} {_n(to_x)},{_n(to_y)}"
-        path = f"M{_n(x)},{_n(y)} V{_n(below)} " + (f"V{_n(to_y)}" if abs(x - to_x) < 0.1 else curve)
-    arrow = ' marker-end="url(#arrow)"' if target.height and target.inside is None else ""
-    yield f'<path class="edge" d="{path}"{arrow}/>'
+        path = f"M{_n(x)},{_n(y)} V{_n(below)}"
+        for each in plan.passes.get(edge, ()):
+            path += _down(x, below, each.x, each.y) + f" V{_n(each.y + each.height)}"
+            x, below = each.x, each.y + each.height
+        path += _down(x, below, to_x, to_y)
+    arrow = ' marker-end="url(#arrow)"' if target.height else ""
+    yield f'<path class="{f"edge {edge.mark}".rstrip()}" d="{path}"{arrow}/>'
+
+
+def _down(x: float, y: float, to_x: float, to_y: float) -> str:
+    """The way down from one place to another, straight or as a curve."""
+    if abs(x - to_x) < 0.1:
+        return f" V{_n(to_y)}"
+    return f" C{_n(x)},{_n(to_y)} {_n(to_x)},{_n(y)} {_n(to_x)},{_n(to_y)}"
 
 
 def _rounded(points: list[tuple[float, float]], radius: float = 6) -> str:

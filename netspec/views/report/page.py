@@ -6,14 +6,12 @@ import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import unified_diff
-from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
+from netspec.views.pages import template
 from netspec.views.report.charts import NONE, Chart, Line, number
 from netspec.views.report.panels import Table, curves, outputs
 from netspec.views.report.verdict import Course, advice, duration, sentence
-from netspec.words import printable
 
 MAX_PICTURE: Final = 300_000
 """Bytes of a picture of the network; a larger one is drawn with its levels closed."""
@@ -45,28 +43,7 @@ class Told:
 
 def page(runs: Sequence[Told]) -> str:
     """The report of a run as HTML, or of several side by side."""
-    return str(_template().render(**(_one(runs[0]) if len(runs) == 1 else _several(runs))))
-
-
-@cache
-def _template() -> Any:
-    """The template, compiled once."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    made = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return made.get_template("report.html")
-
-
-def _shown(value: Any) -> Any:
-    """Text of anyone's with its control characters escaped; the page's own elements as they are."""
-    return printable(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return str(template("report/report.html").render(**(_one(runs[0]) if len(runs) == 1 else _several(runs))))
 
 
 def _one(run: Told) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from typing import Any, Final
 from netspec.views.report.charts import NONE, Chart, Line, number
 from netspec.views.report.verdict import Course
 
-MEASURED: Final = frozenset({"epoch", "step", "lr", "seconds", "samples_per_s"})
+MEASURED: Final = frozenset({"epoch", "step", "lr", "grad_norm", "seconds", "samples_per_s"})
+BESIDE: Final = (("lr", "learning rate"), ("grad_norm", "gradient norm"), ("samples_per_s", "samples a second"))
+"""What is drawn besides what is measured on data."""
 SQUARE: Final = 20
 """Classes whose confusions are drawn as a table; of more the worst pairs are told alone."""
 LISTED: Final = 200
@@ -81,18 +83,18 @@ def curves(course: Course) -> list[Chart]:
         mark = None
         if best is not None and course.monitor in members:
             mark = (_at(best, course), float(best[course.monitor]))
-        flat = [y for line in lines for _, y in line.points if y > 0]
-        log = (
-            "loss" in group
-            and len(flat) > 1
-            and max(flat) > 30 * min(flat)
-            and len(flat) == sum(len(line.points) for line in lines)
-        )
+        log = "loss" in group and _wide([y for line in lines for _, y in line.points])
         charts.append(_chart(group, lines, course, mark, log))
-    for name, title in (("lr", "learning rate"), ("samples_per_s", "samples a second")):
+    for name, title in BESIDE:
         if points := _series(course, name):
-            charts.append(_chart(title, [Line(name, points, 2)], course, None, False))
+            wide = name == "grad_norm" and _wide([y for _, y in points])
+            charts.append(_chart(title, [Line(name, points, 2)], course, None, wide))
     return charts
+
+
+def _wide(values: Sequence[float]) -> bool:
+    """Whether positive values spread over so much that they are told apart by powers of ten."""
+    return len(values) > 1 and min(values) > 0 and max(values) > 30 * min(values)
 
 
 def _place(group: str) -> tuple[int, str]:

@@ -20,25 +20,25 @@ def rotary(x, cos, sin):
 
 
 class LlamaAttention(nn.Module):
-    def __init__(self, past_value_channels, d, heads, kv_heads):
+    def __init__(self, d, heads, kv_heads, width):
         super().__init__()
         self.heads = heads
-        self.width = d // heads
+        self.width = width
         self.kv_heads = kv_heads
-        self.q_proj = nn.Linear(d, heads * (d // heads), bias=False)
-        self.k_proj = nn.Linear(d, kv_heads * (d // heads), bias=False)
-        self.v_proj = nn.Linear(d, kv_heads * (d // heads), bias=False)
-        self.o_proj = nn.Linear(heads * past_value_channels, d, bias=False)
+        self.q_proj = nn.Linear(d, heads * width, bias=False)
+        self.k_proj = nn.Linear(d, kv_heads * width, bias=False)
+        self.v_proj = nn.Linear(d, kv_heads * width, bias=False)
+        self.o_proj = nn.Linear(heads * width, d, bias=False)
 
     def forward(self, x, cos, sin, mask, past_key, past_value):
-        q_proj = self.q_proj(x).unflatten(-1, (self.heads, self.width)).transpose(1, 2)  # heads x T x d//heads
-        k_proj = self.k_proj(x).unflatten(-1, (self.kv_heads, self.width)).transpose(1, 2)  # kv_heads x T x d//heads
-        v_proj = self.v_proj(x).unflatten(-1, (self.kv_heads, self.width)).transpose(1, 2)  # kv_heads x T x d//heads
-        query = rotary(q_proj, cos, sin)  # heads x T x d//heads
-        x = rotary(k_proj, cos, sin)  # kv_heads x T x d//heads
-        keys = torch.cat([past_key, x], dim=2)
-        values = torch.cat([past_value, v_proj], dim=2)  # kv_heads x (P + T) x past_value_channels
-        x = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, enable_gqa=True)
+        q_proj = self.q_proj(x).unflatten(-1, (self.heads, self.width)).transpose(1, 2)  # heads x T x width
+        k_proj = self.k_proj(x).unflatten(-1, (self.kv_heads, self.width)).transpose(1, 2)  # kv_heads x T x width
+        v_proj = self.v_proj(x).unflatten(-1, (self.kv_heads, self.width)).transpose(1, 2)  # kv_heads x T x width
+        query = rotary(q_proj, cos, sin)  # heads x T x width
+        x = rotary(k_proj, cos, sin)  # kv_heads x T x width
+        keys = torch.cat([past_key, x], dim=2)  # kv_heads x (P + T) x width
+        values = torch.cat([past_value, v_proj], dim=2)  # kv_heads x (P + T) x width
+        x = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, enable_gqa=True)  # heads x T x width
         x = self.o_proj(torch.flatten(x.transpose(1, 2), 2))  # T x d
         return x, keys, values
 
@@ -57,18 +57,18 @@ class LlamaMLP(nn.Module):
 
 
 class LlamaDecoderLayer(nn.Module):
-    def __init__(self, past_values_channels, i, d, heads, kv_heads, hidden):
+    def __init__(self, i, d, heads, kv_heads, width, hidden):
         super().__init__()
         self.i = i
-        self.self_attn = LlamaAttention(past_values_channels, d, heads, kv_heads)
+        self.self_attn = LlamaAttention(d, heads, kv_heads, width)
         self.mlp = LlamaMLP(d, hidden)
         self.input_layernorm = nn.RMSNorm(d, eps=1e-6)
         self.post_attention_layernorm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, cos, sin, mask, past_keys, past_values):
         input_layernorm = self.input_layernorm(x)  # T x d
-        past_key = past_keys[:, self.i]
-        past_value = past_values[:, self.i]  # kv_heads x P x past_values_channels
+        past_key = past_keys[:, self.i]  # kv_heads x P x width
+        past_value = past_values[:, self.i]  # kv_heads x P x width
         out, key, value = self.self_attn(input_layernorm, cos, sin, mask, past_key, past_value)  # T x d
         attended = x + out  # T x d
         x = self.post_attention_layernorm(attended)  # T x d
@@ -78,14 +78,12 @@ class LlamaDecoderLayer(nn.Module):
 
 
 class Model(nn.Module):
-    def __init__(self, vocab, d, heads, kv_heads, hidden, depth, theta):
+    def __init__(self, vocab, d, heads, kv_heads, width, hidden, depth, theta):
         super().__init__()
-        self.width = d // heads
+        self.width = width
         self.theta = theta
         self.embed_tokens = nn.Embedding(vocab, d)
-        self.layers = nn.ModuleList(
-            [LlamaDecoderLayer(d // heads, i, d, heads, kv_heads, hidden) for i in range(depth)]
-        )
+        self.layers = nn.ModuleList([LlamaDecoderLayer(i, d, heads, kv_heads, width, hidden) for i in range(depth)])
         self.norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, past_keys, past_values):
@@ -93,13 +91,13 @@ class Model(nn.Module):
         places = out.unsqueeze(1)  # T x 1
         seen = torch.arange(past_keys.shape[3] + x.shape[1], device=past_keys.device)  # (P + T)
         mask = seen <= places  # T x (P + T)
-        out = torch.arange(0, self.width, 2, device=x.device)  # d//heads//2
-        out = self.theta ** (out.to(next(self.parameters()).dtype) / self.width)  # d//heads//2
-        rates = torch.reciprocal(out)  # d//heads//2
-        out = places * rates  # T x d//heads//2
-        angles = torch.cat([out, out], dim=-1)  # T x d//heads
-        cos = torch.cos(angles)  # T x d//heads
-        sin = torch.sin(angles)  # T x d//heads
+        out = torch.arange(0, self.width, 2, device=x.device)  # width//2
+        out = self.theta ** (out.to(next(self.parameters()).dtype) / self.width)  # width//2
+        rates = torch.reciprocal(out)  # width//2
+        out = places * rates  # T x width//2
+        angles = torch.cat([out, out], dim=-1)  # T x width
+        cos = torch.cos(angles)  # T x width
+        sin = torch.sin(angles)  # T x width
         x = self.embed_tokens(x)  # T x d
         keys = []
         values = []
@@ -108,15 +106,16 @@ class Model(nn.Module):
             keys.append(key)
             values.append(value)
         norm = self.norm(x)  # T x d
-        keys2 = torch.stack(keys, dim=1)  # 2 x kv_heads x (P + T) x d//heads
-        x = torch.stack(values, dim=1)  # 2 x kv_heads x (P + T) x d//heads
+        keys2 = torch.stack(keys, dim=1)  # 2 x kv_heads x (P + T) x width
+        x = torch.stack(values, dim=1)  # 2 x kv_heads x (P + T) x width
         return norm, keys2, x
 
 
 class LlamaForCausalLM(nn.Module):
-    def __init__(self, vocab=211, d=48, heads=4, kv_heads=2, hidden=96, depth=2, theta=10000.0):
+    def __init__(self, vocab=211, d=48, heads=4, kv_heads=2, width=None, hidden=96, depth=2, theta=10000.0):
         super().__init__()
-        self.model = Model(vocab, d, heads, kv_heads, hidden, depth, theta)
+        width = d // heads if width is None else width
+        self.model = Model(vocab, d, heads, kv_heads, width, hidden, depth, theta)
         self.lm_head = nn.Linear(d, vocab, bias=False)
         for module in self.modules():
             if isinstance(module, (nn.Linear, nn.Embedding)):

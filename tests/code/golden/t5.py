@@ -23,15 +23,16 @@ class RelativeBuckets(nn.Module):
 
 
 class T5Attention(nn.Module):
-    def __init__(self, first=False, *, d, heads, buckets, p):
+    def __init__(self, first=False, *, d, kv, heads, buckets, p):
         super().__init__()
         self.first = first
         self.heads = heads
+        self.kv = kv
         self.p = p
-        self.q = nn.Linear(d, 12 * heads, bias=False)
-        self.k = nn.Linear(d, 12 * heads, bias=False)
-        self.v = nn.Linear(d, 12 * heads, bias=False)
-        self.o = nn.Linear(12 * heads, d, bias=False)
+        self.q = nn.Linear(d, heads * kv, bias=False)
+        self.k = nn.Linear(d, heads * kv, bias=False)
+        self.v = nn.Linear(d, heads * kv, bias=False)
+        self.o = nn.Linear(heads * kv, d, bias=False)
         self.relative_attention_bias = None
         if first:
             self.relative_attention_bias = nn.Embedding(buckets, heads)
@@ -43,9 +44,9 @@ class T5Attention(nn.Module):
         if self.first:
             out = out.permute(2, 0, 1)
         relative_attention_bias = out + mask if self.first else out
-        q = self.q(x).unflatten(-1, (self.heads, 12)).transpose(1, 2)  # heads x M x 12
-        k = self.k(memory).unflatten(-1, (self.heads, 12)).transpose(1, 2)
-        v = self.v(memory).unflatten(-1, (self.heads, 12)).transpose(1, 2)
+        q = self.q(x).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)  # heads x M x kv
+        k = self.k(memory).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)
+        v = self.v(memory).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)
         x = F.scaled_dot_product_attention(
             q,
             k,
@@ -53,16 +54,16 @@ class T5Attention(nn.Module):
             attn_mask=relative_attention_bias,
             dropout_p=self.p if self.training else 0.0,
             scale=1.0,
-        )  # heads x M x 12
+        )  # heads x M x kv
         x = self.o(torch.flatten(x.transpose(1, 2), 2))  # M x d
         return x, relative_attention_bias
 
 
 class T5LayerSelfAttention(nn.Module):
-    def __init__(self, first, d, heads, buckets, p):
+    def __init__(self, first, d, kv, heads, buckets, p):
         super().__init__()
         self.p = p
-        self.SelfAttention = T5Attention(first=first, d=d, heads=heads, buckets=buckets, p=p)
+        self.SelfAttention = T5Attention(first=first, d=d, kv=kv, heads=heads, buckets=buckets, p=p)
         self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, bias, mask):
@@ -100,9 +101,9 @@ class T5LayerFF(nn.Module):
 
 
 class T5EncoderBlock(nn.Module):
-    def __init__(self, first=False, *, d, heads, hidden, buckets, p):
+    def __init__(self, first=False, *, d, kv, heads, hidden, buckets, p):
         super().__init__()
-        self.layer = nn.ModuleList([T5LayerSelfAttention(first, d, heads, buckets, p), T5LayerFF(d, hidden, p)])
+        self.layer = nn.ModuleList([T5LayerSelfAttention(first, d, kv, heads, buckets, p), T5LayerFF(d, hidden, p)])
 
     def forward(self, x, bias, mask):
         out, bias = self.layer[0](x, bias, mask)  # T x d
@@ -111,7 +112,7 @@ class T5EncoderBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, shared, d, heads, hidden, depth, buckets, reach, p):
+    def __init__(self, shared, d, kv, heads, hidden, depth, buckets, reach, p):
         super().__init__()
         self.p = p
         self.factor = buckets // 2
@@ -119,8 +120,11 @@ class Encoder(nn.Module):
         self.embed_tokens = shared
         self.block = nn.ModuleList(
             [
-                T5EncoderBlock(first=True, d=d, heads=heads, hidden=hidden, buckets=buckets, p=p),
-                *[T5EncoderBlock(d=d, heads=heads, hidden=hidden, buckets=buckets, p=p) for _ in range(depth - 1)],
+                T5EncoderBlock(first=True, d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p),
+                *[
+                    T5EncoderBlock(d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p)
+                    for _ in range(depth - 1)
+                ],
             ]
         )
         self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
@@ -140,10 +144,10 @@ class Encoder(nn.Module):
 
 
 class T5LayerCrossAttention(nn.Module):
-    def __init__(self, d, heads, buckets, p):
+    def __init__(self, d, kv, heads, buckets, p):
         super().__init__()
         self.p = p
-        self.EncDecAttention = T5Attention(d=d, heads=heads, buckets=buckets, p=p)
+        self.EncDecAttention = T5Attention(d=d, kv=kv, heads=heads, buckets=buckets, p=p)
         self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, memory, mask):
@@ -154,12 +158,12 @@ class T5LayerCrossAttention(nn.Module):
 
 
 class T5DecoderBlock(nn.Module):
-    def __init__(self, first=False, *, d, heads, hidden, buckets, p):
+    def __init__(self, first=False, *, d, kv, heads, hidden, buckets, p):
         super().__init__()
         self.layer = nn.ModuleList(
             [
-                T5LayerSelfAttention(first, d, heads, buckets, p),
-                T5LayerCrossAttention(d, heads, buckets, p),
+                T5LayerSelfAttention(first, d, kv, heads, buckets, p),
+                T5LayerCrossAttention(d, kv, heads, buckets, p),
                 T5LayerFF(d, hidden, p),
             ]
         )
@@ -172,16 +176,16 @@ class T5DecoderBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, shared, d, heads, hidden, decoder_depth, buckets, reach, p):
+    def __init__(self, shared, d, kv, heads, hidden, decoder_depth, buckets, reach, p):
         super().__init__()
         self.p = p
         self.bias = RelativeBuckets(buckets // 2, reach)
         self.embed_tokens = shared
         self.block = nn.ModuleList(
             [
-                T5DecoderBlock(first=True, d=d, heads=heads, hidden=hidden, buckets=buckets, p=p),
+                T5DecoderBlock(first=True, d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p),
                 *[
-                    T5DecoderBlock(d=d, heads=heads, hidden=hidden, buckets=buckets, p=p)
+                    T5DecoderBlock(d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p)
                     for _ in range(decoder_depth - 1)
                 ],
             ]
@@ -207,20 +211,32 @@ class Decoder(nn.Module):
 
 
 class T5ForConditionalGeneration(nn.Module):
-    def __init__(self, vocab=211, d=32, heads=4, hidden=64, depth=3, decoder_depth=3, buckets=32, reach=128, p=0.1):
+    def __init__(
+        self,
+        vocab=211,
+        d=32,
+        kv=12,
+        heads=4,
+        hidden=64,
+        depth=3,
+        decoder_depth=3,
+        buckets=32,
+        reach=128,
+        p=0.1,
+    ):
         super().__init__()
         self.factor = d**-0.5
         self.shared = nn.Embedding(vocab, d)
-        self.encoder = Encoder(self.shared, d, heads, hidden, depth, buckets, reach, p)
-        self.decoder = Decoder(self.shared, d, heads, hidden, decoder_depth, buckets, reach, p)
+        self.encoder = Encoder(self.shared, d, kv, heads, hidden, depth, buckets, reach, p)
+        self.decoder = Decoder(self.shared, d, kv, heads, hidden, decoder_depth, buckets, reach, p)
         self.lm_head = nn.Linear(d, vocab, bias=False)
         for name, module in self.named_modules():
             if name == "shared":
                 nn.init.normal_(module.weight, std=1)
             elif isinstance(module, nn.Linear) and name.endswith(".q"):
-                nn.init.normal_(module.weight, std=(12 * d) ** -0.5)
+                nn.init.normal_(module.weight, std=(d * kv) ** -0.5)
             elif isinstance(module, nn.Linear) and name.endswith(".o"):
-                nn.init.normal_(module.weight, std=(12 * heads) ** -0.5)
+                nn.init.normal_(module.weight, std=(heads * kv) ** -0.5)
             elif isinstance(module, nn.Linear) and name.endswith(".wo"):
                 nn.init.normal_(module.weight, std=hidden**-0.5)
             elif isinstance(module, (nn.Linear, nn.Embedding)):
