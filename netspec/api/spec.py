@@ -75,10 +75,12 @@ class Spec(spec.Spec):
         `resume` goes on with the run that is there, which must have begun as the same experiment; where it was stopped
         before its first checkpoint, it begins again. "auto" does so where there is a run, and else begins one.
         `progress` shows it on the screen. `allow_outside` reads data outside of the spec's folder too. Raises
-        UsageError for a spec without data or training, or another than the run began with, DataError, Diverged and
-        Interrupted.
+        UsageError for a spec without data or training, or another than the run began with, SpecError for a step that
+        does not fit into memory, DataError, Diverged and Interrupted.
         """
-        self.need_room(training=True)
+        from netspec.runs.room import need_room
+
+        need_room(self)
         from netspec.runs.train import train
         from netspec.runtime.train.telling import progress_for
 

@@ -92,12 +92,14 @@ def command(
     The run's folder holds the spec, metrics.jsonl, the best and the last weights, and checkpoints to resume from.
     Ctrl-C finishes the step, saves and ends with 130; `netspec train --resume RUN` goes on.
     """
+    from netspec.runs.room import need_room
+
     folder = _folder(folder, resume)
     goes_on = folder if resume not in (None, "auto") else None
     loaded, doubt = _experiment(spec, overrides, goes_on, max_params, max_memory)
     if export_to is not None:
         need_writable(export_to, inputs_of(loaded))
-    expected = _need_fit(loaded, max_memory)
+    expected = need_room(loaded, max_memory)
     if dry_run:
         _try(loaded, expected, allow_outside=allow_outside, doubt=doubt, as_json=as_json)
         return
@@ -130,35 +132,6 @@ def command(
         show_json(_result(history, run, export_to))
     if opened:
         click.launch(str(place / REPORT))
-
-
-def _need_fit(spec: Spec, limit: int | None) -> Forecast | None:
-    """Refuse a step that does not fit into what is free here, or is allowed. Raises SpecError.
-
-    Returns the forecast of the step; None for a spec that is not trained.
-    """
-    if spec.experiment.train is None:
-        spec.need_room(training=True)
-        return None
-    from netspec import machine
-    from netspec.text.report import SpecError
-    from netspec.views.forecast import ITSELF, forecast, lacking
-
-    beside = {name: each.graph for name, each in spec.beside.items()}
-    found = forecast(spec.name, spec.graph, spec.experiment, beside)
-    problem = lacking(found, limit, "are allowed") if limit is not None else None
-    if problem is None and found.device == "cpu":
-        room = machine.free_memory() - ITSELF[found.device]
-        problem = lacking(found, max(room, 0), "are free on this machine beside torch itself")
-    elif problem is None:
-        spec.need_room(training=True)
-        from netspec.runtime.device.device import free_on
-
-        problem = lacking(found, free_on(found.device), "are free on the GPU")
-    if problem is not None:
-        raise SpecError([problem], spec.document.source)
-    spec.need_room(training=True)
-    return found
 
 
 def _try(spec: Spec, expected: Forecast | None, *, allow_outside: bool, doubt: str, as_json: bool) -> None:

@@ -35,6 +35,8 @@ class Pass:
     """Parameters and buffers, by their names."""
     reorder: bool = False
     """Whether max pools are computed before relus, as a run may."""
+    held_back: Sequence[Step] = ()
+    """Last linear layers of which the loss makes the scores: what they are given flows in their place."""
     _needed: set[Step] = field(default_factory=set)
     _read: Counter[Value] = field(default_factory=Counter)
 
@@ -140,6 +142,9 @@ class Pass:
         op = step.op
         plugin = op.origin and not {"kept", "keeps"} & set(vars(type(op)))
         inputs = [self.of(v) for v in step.inputs]
+        if step in self.held_back:
+            self.values[step.value] = inputs[0]
+            return
         try:
             wrap = (step.first_run or step).wrap
             if wrap is not None:

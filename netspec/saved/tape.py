@@ -187,6 +187,17 @@ class Tape:
         made = replace(made, grad=any(each.grad for each in given))
         return replace(made, shape=(*x.shape[:-1], out), strides=dense((*x.shape[:-1], out)))
 
+    def linear_cross_entropy(self, x: Held, owned: Sequence[Held], stretch: int) -> Held:
+        """The loss of the scores that a last layer with these parameters gives, so many of them at a time.
+
+        Their gradients are made beside it, and are no tensors that backward reads.
+        """
+        given = [each for each in (x, *owned) if each.grad]
+        beside = [self.new(each.shape, dtype=each.dtype) for each in given]
+        scores = [self.new((stretch,), dtype="float32") for _ in range(2)]  # and their probabilities
+        loss = self.new((), [x, *owned, *beside, *scores], "float32")
+        return replace(loss, grad=bool(given))
+
     def matmul(self, x: Held, y: Held) -> Held:
         """A product of matrices, or of batches of them, which become one batch: a copy where they lie otherwise."""
         x, y = self.low(x, y)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any, Final, Protocol
 
 from netspec import machine
-from netspec.dims import Size, names, substitute
+from netspec.dims import Size, names, product, substitute
 from netspec.errors import At, Problem, UsageError
-from netspec.graph.model import Graph
+from netspec.graph.model import Graph, Step
 from netspec.graph.saved import Pass
 from netspec.lint.base import Facts
 from netspec.machine import shown_bytes
@@ -19,6 +19,7 @@ from netspec.saved.peak import peak, weighing
 from netspec.sections.experiment import Experiment
 from netspec.sections.train import Train
 from netspec.tensors import Tensor
+from netspec.views.last_layers import STRETCH, last_steps
 from netspec.views.table import plain
 
 BLOCKS: Final = {"cpu": 1, "cuda": 512}
@@ -27,6 +28,15 @@ ITSELF: Final = {"cpu": 400 * 10**6, "cuda": 600 * 10**6}
 """About what torch takes for itself: its libraries in the memory of the machine, or its context on a GPU."""
 MOST: Final = 2**30
 """The largest batch that is looked for."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a step goes."""
+
+    tape: Tape
+    held: tuple[Storage, ...]
+    """What the loop holds on to during backward: what the network is given and what it gives."""
 
 
 @dataclass(frozen=True)
@@ -47,15 +57,31 @@ class Forecast:
     """What the optimizer holds between steps."""
     averages: int
     """Averages of the weights along the steps."""
-    saved: Size
-    """What forward keeps for backward, parameters apart."""
     flops: Size | None
     """Floating point operations of a step; None where those of an operation are not known."""
     unknown: tuple[str, ...]
     """What is left out, because it is not known what it keeps: with any, all is at least."""
-    tape: Tape
-    held: tuple[Storage, ...]
-    """What the loop holds on to during backward: what the network is given and what it gives."""
+    whole: Course
+    """A step as the network is printed."""
+    parted: Course | None = None
+    """A step in which the loss makes the scores of its last layers, where these are more than a stretch of them."""
+    scores: tuple[Size, ...] = ()
+    """How many scores each of these layers gives."""
+    compiled: bool = False
+    """Whether torch.compile decides what is kept, and this is the step as it runs without."""
+
+    def course(self, batch: int) -> Course:
+        """How a step of this batch goes."""
+        sizes = {**self.sizes, "B": batch}
+        counts = [substitute(each, dict(sizes)) for each in self.scores]
+        most = _stretch(self.device)
+        parts = self.parted is not None and any(isinstance(count, int) and count > most for count in counts)
+        return self.parted if parts and self.parted is not None else self.whole
+
+    @property
+    def saved(self) -> Size:
+        """What forward keeps for backward, parameters apart, with the batch of the spec."""
+        return self.course(self.batch).tape.bytes
 
     @property
     def fixed(self) -> int:
@@ -65,24 +91,26 @@ class Forecast:
     @property
     def open(self) -> tuple[str, ...]:
         """The named sizes that are not known."""
-        found = {name for storage in self.tape.made_storages for name in names(storage.bytes)}
+        found = {name for storage in self.whole.tape.made_storages for name in names(storage.bytes)}
         return tuple(sorted(found - {"B"} - set(self.sizes)))
 
     def peak(self, batch: int | None = None) -> int:
         """The most bytes that torch has at once in a step of this batch, itself apart."""
-        weigh = weighing({**self.sizes, "B": batch or self.batch}, BLOCKS[self.device])
-        most, _ = peak(self.tape, self.held, weigh)
+        batch = batch or self.batch
+        course, weigh = self.course(batch), weighing({**self.sizes, "B": batch}, BLOCKS[self.device])
+        most, _ = peak(course.tape, course.held, weigh)
         return self.fixed + max(most, self.gradients)
 
     def peak_formula(self) -> Size:
         """The same as a formula, for the moment at which it comes with the batch of the spec."""
         sizes = {**dict.fromkeys(self.open, 1), **self.sizes, "B": self.batch}
-        most, formula = peak(self.tape, self.held, weighing(sizes, 1))
+        course = self.course(self.batch)
+        most, formula = peak(course.tape, course.held, weighing(sizes, 1))
         return self.fixed + (formula if most > self.gradients else self.gradients)
 
     def saved_bytes(self, batch: int) -> int:
         """What forward keeps for backward with this batch."""
-        found = substitute(self.saved, {**self.sizes, "B": batch})
+        found = substitute(self.course(batch).tape.bytes, {**self.sizes, "B": batch})
         assert isinstance(found, int)
         return found
 
@@ -115,7 +143,7 @@ class Forecast:
             "peak": plain(self.peak_formula()),
             "peak_at_batch": self.peak() if not self.open else None,
             "torch_itself": ITSELF[self.device],
-            "exact": not self.unknown,
+            "exact": not self.unknown and not self.compiled,
             "unknown": list(self.unknown),
             "flops": plain(self.flops),
         }
@@ -137,8 +165,15 @@ def forecast(
         raise UsageError(f"{name} is not trained: its spec has no train section")
     device = device_of(train)
     maps = train.channels_last if train.channels_last is not None else _convolves(graph)
-    tape = Tape(short=train.precision == "bf16", cuda=device == "cuda", pixelwise=bool(maps))
-    held = _step(graph, experiment, beside, tape)
+    facts = Facts(graph, experiment, beside=beside)
+
+    def course(last: Sequence[Step] = ()) -> Course:
+        tape = Tape(short=train.precision == "bf16", cuda=device == "cuda", pixelwise=bool(maps))
+        return Course(tape, _step(facts, tape, last, _stretch(device)))
+
+    last = last_steps(graph, train) if train.chunked_loss else ()
+    whole = course()
+    tape = whole.tape
     if train.composed:
         tape.unknown["further passes and networks of a step"] = None
     trained = graph.trained()
@@ -149,7 +184,6 @@ def forecast(
     all_bytes = _weights(graph)
     if train.ema is not None or (train.teacher is not None and train.teacher.averaged):
         averages = all_bytes
-    facts = Facts(graph, experiment, beside=beside)
     found = {**_told(graph, facts), **(sizes or {})}
     macs = graph.macs()
     return Forecast(
@@ -162,12 +196,18 @@ def forecast(
         4 * count,
         4 * count * (copies or 0) + 4 * len(trained) * train.optimizer.counters,
         averages,
-        tape.bytes,
         None if macs is None else macs * (6 * train.samples),
         tuple(tape.unknown),
-        tape,
-        held,
+        whole,
+        course(last) if last else None,
+        tuple(product(step.value.tensor.shape) for step in last if step.value.tensor is not None),
+        bool(train.compile),
     )
+
+
+def _stretch(device: str) -> int:
+    """The scores that a loss makes at once."""
+    return STRETCH.get(device, STRETCH["elsewhere"])
 
 
 def device_of(train: Train) -> str:
@@ -194,18 +234,26 @@ def _convolves(graph: Graph) -> bool:
     )
 
 
-def _step(graph: Graph, experiment: Experiment, beside: Mapping[str, Graph], tape: Tape) -> tuple[Storage, ...]:
-    """Put one step on a tape: the network and its losses. Returns what the loop holds on to meanwhile."""
-    run = Pass(graph, tape, reorder=experiment.train is not None and bool(experiment.train.reorder))
+def _step(facts: Facts, tape: Tape, last: Sequence[Step], stretch: int) -> tuple[Storage, ...]:
+    """Put one step on a tape: the network and its losses, which make the scores of `last` layers themselves.
+
+    Returns what the loop holds on to meanwhile.
+    """
+    run = Pass(facts.graph, tape, reorder=facts.train is not None and bool(facts.train.reorder), held_back=last)
     outputs = run.run()
-    given = [run.of(value) for value in graph.root.inputs.values()]
-    facts = Facts(graph, experiment, beside=beside)
+    given = [run.of(value) for value in facts.graph.root.inputs.values()]
+    makers = {step.value.actual: step for step in last}
     total: list[Held] = []
     targets: dict[str, Held] = {}
     for compared in facts.comparisons:
         try:
             predictions = [run.of(value) for value in compared.values]
         except KeyError:  # of a network beside
+            continue
+        maker = makers.get(compared.values[0].actual)
+        if maker is not None:
+            owned = [run.own(maker, name) for name in maker.parameters()]
+            total.append(tape.linear_cross_entropy(predictions[0], owned, stretch))
             continue
         # What the network gives in short floats, losses take as float32.
         predictions = list(tape.full(*predictions))
@@ -260,6 +308,8 @@ def lines(found: Forecast) -> Iterator[str]:
     yield f"  optimizer   {shown_bytes(found.optimizer)}"
     if found.averages:
         yield f"  averages    {shown_bytes(found.averages)}"
+    if found.compiled:
+        yield "  compiled    torch.compile decides what is kept: this is the step as it runs without"
     known = "" if found.open else f"; {shown_bytes(found.saved_bytes(found.batch))} at batch {found.batch:,}"
     yield f"  saved       {least}{found.saved} bytes{known}"
     known = "" if found.open else f"; {shown_bytes(found.peak())} at batch {found.batch:,}"
@@ -354,8 +404,11 @@ def facts(found: Forecast, trial: Tried) -> Iterator[str]:
 
 
 def lacking(found: Forecast, room: int, end: str) -> Problem | None:
-    """The problem of a step whose tensors do not fit into so many bytes; `end` says where that limit comes from."""
-    if found.open or (need := found.peak()) <= room:
+    """The problem of a step whose tensors do not fit into so many bytes; `end` says where that limit comes from.
+
+    Of a compiled step that is not known.
+    """
+    if found.open or found.compiled or (need := found.peak()) <= room:
         return None
     batch, least = found.largest(room), "at least " if found.unknown else ""
     text = f"a step with a batch of {found.batch:,} needs {least}{shown_bytes(need)}, {shown_bytes(room)} {end}"

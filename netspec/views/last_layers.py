@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from netspec.graph.model import Graph, Step
 from netspec.layers.linear import FC, Linear
 from netspec.lint.flow import Flow
 from netspec.losses.classes import CrossEntropyLoss
 from netspec.sections.train import Train
 
+STRETCH: Final = {"cpu": 2**24, "elsewhere": 2**26}
+"""The scores that are made at once where a run has more: so many that reading the weight once for each costs little."""
+
 
 def last_layers(graph: Graph, train: Train) -> tuple[str, ...]:
     """The paths of the modules, by the outputs that they give; none where a step runs more than the network once."""
+    paths = {step: path for path, step in graph.root.owners()}
+    return tuple(paths[step] for step in last_steps(graph, train) if step in paths)
+
+
+def last_steps(graph: Graph, train: Train) -> tuple[Step, ...]:
+    """The same as steps of the network."""
     if train.composed:
         return ()
     flow, results = Flow(graph), graph.results
-    paths = {step: path for path, step in graph.root.owners()}
     found = []
     for name, value in results.items():
         takers = [term for term in train.terms if name in (term.outputs or tuple(results))]
@@ -26,8 +36,8 @@ def last_layers(graph: Graph, train: Train) -> tuple[str, ...]:
         makers = flow.makers(value)
         axes = len(value.tensor.shape) if value.tensor is not None else 0
         if len(makers) == 1 and _is_last(makers[0], flow) and term.loss.class_axis(axes) == axes - 1:
-            found.append(paths.get(makers[0], ""))
-    return tuple(path for path in found if path)
+            found.append(makers[0])
+    return tuple(found)
 
 
 def _is_last(step: Step, flow: Flow) -> bool:

@@ -11,6 +11,7 @@ import netspec
 from netspec.errors import UsageError
 from netspec.runs.train import try_step
 from netspec.runtime.train import trial
+from netspec.views import last_layers
 from netspec.views.forecast import Forecast, forecast, lacking, lines, need_sizes
 from tests.cli.test_commands import DIGITS, run
 
@@ -54,6 +55,34 @@ def test_forecast_and_fact(overrides: list[str], monkeypatch: pytest.MonkeyPatch
     assert fact.saved == found.saved_bytes(fact.samples)
     assert found.peak(fact.samples) == pytest.approx(fact.peak, rel=0.1 if found.precision == "float32" else 0.4)
     assert fact.epoch_seconds > 0
+
+
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+def test_scores_that_a_loss_makes_are_never_whole(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trial, "MOST", 1)
+    monkeypatch.setitem(last_layers.STRETCH, "cpu", 100)
+    overrides = [f"train.precision={precision}", "layers=[flatten, fc 32, relu, fc 10]"]
+    found, fact = expected(*overrides), try_step(netspec.loads(SPEC, overrides))
+    assert fact.saved == found.saved_bytes(fact.samples)
+    assert found.peak() == pytest.approx(fact.peak, rel=0.1 if precision == "float32" else 0.4)
+    whole = expected(*overrides, "train.chunked_loss=false")
+    assert whole.saved_bytes(32) > found.saved_bytes(32)
+    assert whole.saved_bytes(10) == found.saved_bytes(10)  # no more than a stretch
+
+
+def test_a_compiled_step_is_not_refused_for_what_it_takes_uncompiled() -> None:
+    found = expected("train.compile=true")
+    assert lacking(found, 0, "are free") is None
+    assert lacking(expected(), 0, "are free") is not None
+    assert any("torch.compile" in line for line in lines(found))
+    assert not found.listed()["exact"]
+
+
+def test_python_does_not_begin_it_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netspec.machine.free_memory", lambda: 0)
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(SPEC).train()
+    assert caught.value.problems[0].code == "too-large"
 
 
 def test_the_largest_batch_is_the_last_that_fits() -> None:

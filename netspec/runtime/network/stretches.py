@@ -15,15 +15,14 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import prod
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
-STRETCH: Final = {"cpu": 2**24, "elsewhere": 2**26}
-"""The scores of a stretch: so many that reading the weight once for each costs little."""
+from netspec.views.last_layers import STRETCH
 
 
 class Scores(NamedTuple):
