@@ -19,7 +19,7 @@ from netspec.losses.base import Loss
 from netspec.runs.cells import cells_of, fills_of
 from netspec.runtime.data.in_use import known_steps
 from netspec.runtime.export.emission import Ahead, End
-from netspec.runtime.export.made_up import Form
+from netspec.runtime.export.made_up import Between, Form
 from netspec.sections.objective import Term
 from netspec.sections.train import Train
 from netspec.spec import Spec
@@ -167,12 +167,22 @@ def ahead_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> tuple
 
 def raw_forms(learnt: Mapping[str, Any]) -> list[Form]:
     """The shape of a sample, and its numbers, of each input as the data's source has it."""
-    return [
-        (tuple(x["shape"]), "float32", (x["low"], x["high"]))
-        if x["dtype"].startswith("float")
-        else (tuple(x["shape"]), x["dtype"], None)
-        for x in learnt["values"]
-    ]
+    forms: list[Form] = []
+    for place, x in enumerate(learnt["values"]):
+        floats, shape = x["dtype"].startswith("float"), tuple(x["shape"])
+        between = _between(x["low"], x["high"], {} if place else learnt.get("columns") or {}, shape)
+        forms.append((shape, "float32", between) if floats else (shape, x["dtype"], None))
+    return forms
+
+
+def _between(low: float, high: float, columns: Mapping[str, Any], shape: tuple[int, ...]) -> Between:
+    """What numbers lie between; in a table, whose columns may be of any scale, for each of them."""
+    extents = columns.get("extents", {})
+    if not extents or len(shape) != 1:
+        return low, high
+    known = [extents.get(name, (0.0,))[-1] for name in columns["numbers"]]
+    known += [max(abs(low), abs(high))] * (shape[0] - len(known))  # of dates, which stand behind
+    return tuple(max(low, -most) for most in known), tuple(min(high, most) for most in known)
 
 
 def raw_inputs(learnt: Mapping[str, Any]) -> list[Tensor]:

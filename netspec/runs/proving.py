@@ -17,7 +17,7 @@ from netspec.graph.model import Graph
 from netspec.ops.sources import Noise
 from netspec.runs.cells import cells_of
 from netspec.runs.formats import raw_forms
-from netspec.runs.validation import part_of, validation
+from netspec.runs.validation import part_of, untouched, validation
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.example_inputs import Examples
 from netspec.runtime.export.made_up import Form, drawn
@@ -30,6 +30,8 @@ from netspec.spec import Spec
 
 REAL: Final = 8
 """Samples of the validation data, at most."""
+ROOM: Final = MAX_BYTES // 4
+"""Bytes of those, at most, if they are several."""
 MACS: Final = 5 * 10**10
 """Multiply-accumulates that a proof takes, at most: some seconds of a processor."""
 NEEDED: Final = 2
@@ -61,16 +63,28 @@ def proof_now(spec: Spec, network: nn.Module, data: Data | None, weights: str = 
     Raises NetspecError where it runs with none of the sizes that are tried.
     """
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        seen = tuple(x[:REAL].cpu() for x in next(validation(spec, data), ()))
+        seen = _few(next(validation(spec, data), ()))
         examples = Examples(spec.graph.inputs, seen)
         forms = tuple(raw_forms(data.learnt)) if data is not None and _has_raw(spec, data) else ()
         if data is not None and spec.experiment.data is not None and forms:
             for place, cells in cells_of(spec.experiment.data.source, data.learnt, in_bytes=False).items():
                 examples.pools[place] = cells.pool() if cells.tables else examples.pools[place]
-        cases = tuple(_cases(spec, network.eval(), examples, seen, data, forms, most))
+        given = _few(_begun(data)) if data is not None and forms else ()
+        cases = tuple(_cases(spec, network.eval(), examples, (seen, given), data, forms, most))
     about = {"torch": torch.__version__, "network": digest(spec.graph), "weights": weights}
     found = data.fingerprint() if data is not None else ""
     return Proof(cases, tuple(examples.pools), data=found, raw=forms, **about)
+
+
+def _few(inputs: Inputs) -> Inputs:
+    """The first of these samples, as many as there is room for."""
+    each = sum(x[:1].nbytes for x in inputs)
+    return tuple(x[: min(REAL, max(1, ROOM // max(1, each)))].cpu() for x in inputs)
+
+
+def _begun(data: Data) -> Inputs:
+    """Samples of the data as its source has them: those that are streamed come so, of others some were kept."""
+    return data.begun or next(untouched(data.val or data.train).batches(REAL))[0]
 
 
 def _has_raw(spec: Spec, data: Data) -> bool:
@@ -83,12 +97,16 @@ def _cases(
     spec: Spec,
     network: nn.Module,
     examples: Examples,
-    seen: Inputs,
+    real: tuple[Inputs, Inputs],
     data: Data | None,
     raw: Sequence[Form],
     most: int,
 ) -> Iterator[Case]:
-    """Made-up samples at every batch size and at other sizes, and real ones, as far as work and room go."""
+    """Made-up samples at every batch size and at other sizes, and real ones, as far as work and room go.
+
+    `real` are those as the network takes them, and as the source has them.
+    """
+    seen, given = real
     first, *others = examples.sizes(network)
     planned = [Case(f"batch {batch}", (), (), batch, first, batch) for batch in BATCHES]
     planned += [Case(f"batch 2, {sized(sizes)}", (), (), 2, sizes, len(BATCHES)) for sizes in others]
@@ -96,6 +114,8 @@ def _cases(
         planned.append(Case(part_of(data), (), tuple(x.numpy() for x in seen), len(seen[0]), first))
     if raw:
         planned += [Case(f"batch {batch}", (), (), batch, first, batch, raw=True) for batch in BATCHES]
+    if raw and given:
+        planned.append(Case(part_of(data), (), tuple(x.numpy() for x in given), len(given[0]), first, raw=True))
     work = room = 0
     for case in planned:
         work += case.batch * _macs(spec.graph, case.sizes)
@@ -104,14 +124,12 @@ def _cases(
         inputs: Inputs = seen if case.inputs else examples.draw(case.batch, case.sizes, seed=case.seed)
         if case.raw and data is not None:
             forms = [([case.batch, *shape], dtype, between) for shape, dtype, between in raw]
-            inputs, _ = data.steps(
-                (tuple(map(torch.from_numpy, drawn(forms, examples.pools, case.seed))), torch.empty(0))
-            )
+            begun = given if case.inputs else tuple(map(torch.from_numpy, drawn(forms, examples.pools, case.seed)))
+            inputs, _ = data.steps((begun, torch.empty(0)))
         case = replace(case, outputs=tuple(x.contiguous().numpy() for x in tensors(network(*inputs))))
-        room += case.nbytes
-        if room > MAX_BYTES:
-            return
-        yield case
+        if room + case.nbytes <= MAX_BYTES:
+            room += case.nbytes
+            yield case
 
 
 def _macs(graph: Graph, sizes: Mapping[str, int]) -> int:

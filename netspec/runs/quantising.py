@@ -12,7 +12,6 @@ import logging
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -22,17 +21,17 @@ import torch
 
 from netspec.errors import ExportMismatch, UsageError
 from netspec.exporters.base import Exporter
+from netspec.losses.base import Loss
 from netspec.runs.networks import inputs_of
-from netspec.runtime.data.mixing import Batch
-from netspec.runtime.data.split import Data, Split, Steps
-from netspec.runtime.export.emission import Array, Emission
+from netspec.runs.validation import untouched
+from netspec.runtime.data.split import Data, Split
+from netspec.runtime.export.emission import Array, Emission, End
 from netspec.runtime.export.onnx_check import opened
 from netspec.runtime.export.onnx_emitted import need_one_file
 from netspec.runtime.export.onnx_int8 import away, costly, quantised, simplified
 from netspec.runtime.export.proof import as_taken
 from netspec.runtime.export.subject import TRAINING
 from netspec.spec import Spec
-from netspec.transforms.base import Chance
 
 BATCH: Final = 32
 CALIBRATED: Final = 8
@@ -73,7 +72,7 @@ def quantise(spec: Spec, data: Data | None, exporter: Exporter, of: Emission, fi
         simplified(file, plain)
         batches = [inputs for inputs, _ in islice(_batches(spec, data, data.train, of), CALIBRATED)]
         quantised(plain, small, batches)
-        cost = _cost(list(islice(_batches(spec, data, part, of), MEASURED // BATCH)), of, file, small)
+        cost = _cost(list(islice(_batches(spec, data, part, of), MEASURED // BATCH)), spec, of, file, small)
         cost = cost if data.val else cost._replace(of=f" of the {TRAINING}")
         allowed = exporter.max_drop  # type: ignore[attr-defined]
         if not cost.before - cost.after <= allowed:
@@ -101,25 +100,12 @@ def _quiet() -> Iterator[None]:
 def _batches(spec: Spec, data: Data, part: Split, of: Emission) -> Iterator[tuple[list[Array], Any]]:
     """Inputs of the file and targets, batch by batch."""
     given = inputs_of(spec, data)
-    for number, (inputs, target) in enumerate((_untouched(part) if of.ahead else part).batches(BATCH)):
+    for number, (inputs, target) in enumerate((untouched(part) if of.ahead else part).batches(BATCH)):
         drawn = given.draw(len(inputs[0]), inputs[0].device, (number,), slice(None))
         yield as_taken([x.cpu().numpy() for x in given.of_network((*inputs, *drawn))], of), target
 
 
-class _Targets(Steps):
-    """What becomes of targets alone: what is done to samples is done in a file."""
-
-    def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
-        """The samples as they are, and the target as it goes along with them."""
-        return batch[0], super().__call__(batch, chance)[1]
-
-
-def _untouched(part: Split) -> Split:
-    """The same samples as the data's source has them, with what becomes of their targets."""
-    return replace(part, steps=_Targets(*(getattr(part.steps, each.name) for each in fields(Steps))))
-
-
-def _cost(batches: Sequence[tuple[list[Array], Any]], of: Emission, before: Path, after: Path) -> Cost:
+def _cost(batches: Sequence[tuple[list[Array], Any]], spec: Spec, of: Emission, before: Path, after: Path) -> Cost:
     """What both files give for the same samples."""
     results: list[list[list[Array]]] = []
     for file in (before, after):
@@ -127,9 +113,10 @@ def _cost(batches: Sequence[tuple[list[Array], Any]], of: Emission, before: Path
         results.append([list(run(inputs)) for inputs, _ in batches])
     samples = sum(len(inputs[0]) for inputs, _ in batches)
     targets = [target for _, target in batches]
-    if all(isinstance(target, torch.Tensor) and target.dtype == torch.int64 for target in targets):
-        right = [[_right(outputs[0], target.cpu().numpy(), of) for outputs, target in zip(each, targets, strict=True)]
-                 for each in results]  # fmt: skip
+    loss = _loss_of_first(spec)
+    if all(isinstance(target, torch.Tensor) for target in targets):
+        right = [[_right(outputs[0], target.cpu().numpy(), of.ends.get(0), loss)
+                  for outputs, target in zip(each, targets, strict=True)] for each in results]  # fmt: skip
         if all(x is not None for each in right for x in each):
             shares = [float(np.concatenate([x.reshape(-1) for x in each if x is not None]).mean()) for each in right]
             return Cost("accuracy", shares[0], shares[1], samples)
@@ -137,15 +124,29 @@ def _cost(batches: Sequence[tuple[list[Array], Any]], of: Emission, before: Path
     return Cost("nearness of outputs", 1.0, 1.0 - away(floats[1], floats[0]), samples)
 
 
-def _right(output: Array, target: Array, of: Emission) -> Array | None:
-    """Whether the class is the right one, for each sample; None where the output tells no classes of that form."""
-    end = of.ends.get(0)
-    if end is not None and end.names:
+def _loss_of_first(spec: Spec) -> Loss | None:
+    """The loss that says what the network's first output means."""
+    train, names = spec.experiment.train, list(spec.graph.outputs)
+    term = train.answered(names).get(names[0]) if train is not None else None
+    return term.loss if term is not None else None
+
+
+def _right(output: Array, target: Array, end: End | None, loss: Loss | None) -> Array | None:
+    """Whether the class is the right one, at each place that counts; None where the output tells no such classes."""
+    kept = target != loss.ignored() if loss is not None else np.ones(target.shape, bool)
+    if target.dtype != np.int64:  # yes or no
+        yes = loss is not None and loss.activation == "sigmoid" and bool(np.isin(target, (0, 1)).all())
+        if not yes or end is not None and end.chooses:
+            return None
+        found = output > (0.5 if end is not None and end.activation == "sigmoid" else 0)
+    elif end is not None and end.names:
         known = {name: number for number, name in enumerate(end.names)}
-        output = np.array([known[x] for x in output.flat], np.int64).reshape(output.shape)
+        found = np.array([known[x] for x in output.flat], np.int64).reshape(output.shape)
     elif output.dtype.kind == "f":
-        axis = end.axis if end is not None else 1
+        axis = end.axis if end is not None else loss.class_axis(output.ndim) if loss is not None else 1
         if output.ndim != target.ndim + 1 or output.ndim < 2:
             return None
-        output = output.argmax(axis)
-    return output == target if output.shape == target.shape else None
+        found = output.argmax(axis)
+    else:
+        found = output
+    return (found == target)[kept] if found.shape == target.shape else None

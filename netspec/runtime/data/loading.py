@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import torch
@@ -32,6 +32,9 @@ from netspec.transforms.route import Placed
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
+
+BEGUN: Final = 8
+"""Samples that are kept as the source has them."""
 
 
 def load_data(
@@ -65,6 +68,8 @@ def load_data(
     check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()), others)
     splits, room = _splits(section, arrays, torch.device(device), hold)
     room = room if ahead else 0
+    looked = splits.get("val", splits["train"])
+    begun = () if isinstance(looked, Streamed) else looked.first(BEGUN)
     written = section.placed(inputs, arrays.names)
     done = _fitted(written, splits["train"], arrays.peak, learnt.get("transform", ()))
     ways = section.ways(inputs, target, arrays.names, done, others)
@@ -86,7 +91,7 @@ def load_data(
     raw = Gives(inputs, target, ranges=tuple(map(range_of, arrays.train.inputs)))
     val, test = held_out.get("val"), held_out.get("test")
     data = Data(train, val, test, arrays.names, arrays.classes, plain, taught, raw, arrays.told)
-    data = replace(data, classes_of=arrays.classes_of, doubts=(*arrays.doubts, *doubts(arrays, learnt)))
+    data = replace(data, begun=begun, classes_of=arrays.classes_of, doubts=(*arrays.doubts, *doubts(arrays, learnt)))
     return aimed(data, section.aim, compared, learnt)
 
 

@@ -270,6 +270,10 @@ class Split:
             return slice(None)
         return with_partners(rows, len(indices)).to(indices.device) if mixes else rows
 
+    def first(self, count: int) -> tuple[torch.Tensor, ...]:
+        """The first samples as they are held, copied."""
+        return tuple(x[:count].clone() for x in self.inputs)
+
     def _picked(self, indices: torch.Tensor) -> Batch:
         """The fields of these samples, as they are."""
         whole = self.whole
@@ -317,6 +321,8 @@ class Data:
     """Where its values may be on another scale than those of training, for a run that is measured on it."""
     classes_of: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     """The names of the classes of further targets, by the targets' names."""
+    begun: tuple[torch.Tensor, ...] = ()
+    """A few held-out samples as the source has them, of the training part without such; none where they are streamed."""
 
     @property
     def parts(self) -> dict[str, Split]:

@@ -14,7 +14,9 @@ Array = np.ndarray[Any, Any]
 BATCH: Final = "B"
 POOLED: Final[Mapping[str, Any]] = {"int64": np.int64, "uint8": np.uint8, "string": np.object_}
 """What may be drawn from a pool."""
-Between = tuple[float, float]
+Bound = float | tuple[float, ...]
+"""A number for all of a sample, or one for each place of its last axis, as for the columns of a table."""
+Between = tuple[Bound, Bound]
 """The least and the largest number of floats."""
 Form = tuple[Sequence[int], str, Between | None]
 """A shape, a dtype by torch's name, and what floats lie between, evenly; None for a normal distribution."""
@@ -31,6 +33,14 @@ def forms(inputs: Mapping[str, Tensor], batch: int, sizes: Mapping[str, int]) ->
     """The shape and the dtype that each input then has."""
     values: dict[str, Size] = {BATCH: batch, **sizes}
     return [([int(str(substitute(s, values))) for s in x.shape], x.dtype, None) for x in inputs.values()]
+
+
+def read_between(kept: Any) -> Between | None:
+    """What floats lie between, as plain data keeps it. Raises TypeError or ValueError for what is none."""
+    if kept is None:
+        return None
+    low, high = (tuple(map(float, x)) if isinstance(x, list) else float(x) for x in kept)
+    return low, high
 
 
 def drawn(described: Sequence[Form], pools: Sequence[Array | None], seed: int) -> tuple[Array, ...]:

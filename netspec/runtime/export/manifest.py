@@ -21,7 +21,7 @@ from netspec.files import sha256, shown
 from netspec.json_text import json_text
 from netspec.optional import installed
 from netspec.runtime.export.emission import Ahead, Array, Run
-from netspec.runtime.export.made_up import Between, Form, drawn, forms
+from netspec.runtime.export.made_up import Between, Form, drawn, forms, read_between
 from netspec.runtime.export.model_file import KEY, METADATA, VALUE, Said, read_said
 from netspec.runtime.export.proof import Case
 from netspec.runtime.export.tolerance import Difference, difference
@@ -183,8 +183,7 @@ class Sealed:
 
 def _form(shape: Any, dtype: Any, peak: Any = None, between: Any = None) -> Form:
     """How an input is drawn. Raises TypeError or ValueError."""
-    low, high = (float(x) for x in between) if between is not None else (0.0, 1.0)
-    return [int(size) for size in shape], str(dtype), None if between is None else (low, high)
+    return [int(size) for size in shape], str(dtype), read_between(between)
 
 
 def _pool(kept: Any) -> Array:

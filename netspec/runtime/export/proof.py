@@ -16,7 +16,7 @@ from netspec.files import kind, shown
 from netspec.graph.model import Graph
 from netspec.json_text import json_text
 from netspec.runtime.export.emission import Array, Emission, End, Run
-from netspec.runtime.export.made_up import Form, drawn, made_up
+from netspec.runtime.export.made_up import Form, drawn, made_up, read_between
 from netspec.runtime.export.tolerance import Difference
 from netspec.runtime.store.arrays import read_arrays
 from netspec.runtime.store.notes import plain
@@ -79,7 +79,7 @@ class Proof:
 
     def inputs(self, case: Case, graph: Graph) -> tuple[Array, ...]:
         """What a case is computed from."""
-        if case.raw:
+        if case.raw and not case.inputs:
             forms = [([case.batch, *shape], dtype, between) for shape, dtype, between in self.raw]
             return drawn(forms, self.pools, case.seed)
         return case.inputs or made_up(graph.inputs, self.pools, case.batch, case.sizes, case.seed)
@@ -156,10 +156,9 @@ def read_proof(path: Path) -> Proof | None:
         raise DataError(f"{shown(path)} is not what training left there. Delete it, and torch is asked.") from None
 
 
-def _form(shape: Sequence[int], dtype: str, between: Sequence[float] | None) -> Form:
+def _form(shape: Sequence[int], dtype: str, between: Any) -> Form:
     """What samples are, as it is kept. Raises TypeError or ValueError for what is none."""
-    low, high = (float(x) for x in between) if between is not None else (0.0, 1.0)
-    return tuple(int(size) for size in shape), str(dtype), None if between is None else (low, high)
+    return tuple(int(size) for size in shape), str(dtype), read_between(between)
 
 
 def _case(place: int, said: Mapping[str, Any], arrays: Mapping[str, Array]) -> Case:
