@@ -61,6 +61,11 @@ class Exporter(Entry):
         """Whether a file of a language model takes and gives what it has read, and reads new tokens alone."""
         return False
 
+    @property
+    def largest(self) -> str:
+        """What to do where numbers are larger than a file can hold, as a sentence; empty where it holds as large ones."""
+        return ""
+
     def judged(self) -> Self:
         """The same with tolerances that fit what it computes in, where none were given."""
         return self

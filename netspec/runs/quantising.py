@@ -136,7 +136,7 @@ def _right(output: Array, target: Array, end: End | None, loss: Loss | None) -> 
     kept = target != loss.ignored() if loss is not None else np.ones(target.shape, bool)
     if target.dtype != np.int64:  # yes or no
         yes = loss is not None and loss.activation == "sigmoid" and bool(np.isin(target, (0, 1)).all())
-        if not yes or end is not None and end.chooses:
+        if not yes or (end is not None and end.chooses):
             return None
         found = output > (0.5 if end is not None and end.activation == "sigmoid" else 0)
     elif end is not None and end.names:

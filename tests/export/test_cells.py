@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import pytest
 
 from netspec.api.run import Run
 from netspec.emit.onnx.cells import Cells
-from netspec.errors import UsageError
+from netspec.errors import ExportMismatch, UsageError
+from netspec.losses.classes import CrossEntropyLoss
+from netspec.losses.labels import BCEWithLogitsLoss
 from netspec.runs.answers import records
 from netspec.runs.bench import bench
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.predict_file import predicted
 from netspec.runs.prediction import joined
+from netspec.runs.quantising import _right
 from netspec.runs.verifying import verify_file, verify_run
 from netspec.runtime.export.manifest import MANIFEST, read_sealed
 from tests.train.test_handed import ended, trained
@@ -201,6 +205,49 @@ def test_made_up_cells_are_of_their_columns(runs: dict[str, Path], tmp_path: Pat
     assert {*pools[1][0]} == {"", "a", "b", "ça", "?"}
     assert {*pools[1][1]} <= {"main", "x", "?"}
     assert {*pools[2]} == {"good", "film", "a", "bad", "one", "?"}
+
+
+def test_each_column_is_made_up_in_its_own_range(tmp_path: Path) -> None:
+    """So that half precision is asked of numbers that are like those of the data; real rows are compared as well."""
+    rows = [f"{i % 9 - 4},{i % 5 * 1e6 if i % 7 else ''},{'xy'[i % 2]}" for i in range(60)]
+    (tmp_path / "rows.csv").write_text("\n".join(["size,price,kind", *rows]))
+    run = trained(
+        tmp_path,
+        "input: 2\nlayers: [linear 2]\n"
+        "data: {source: {csv: {path: rows.csv, target: kind, missing: {price: median}}}, transform: standardize}\n"
+        "train: {loss: cross_entropy, optimizer: sgd lr=1e-2, epochs: 1, device: cpu}\n",
+    )
+    report = exported(run, tmp_path / "a.onnx", "export.onnx.dtype=float16")
+    assert [each.what for each in report.differences] == ["batch 1", "batch 2", "batch 5", "validation data"]
+    assert all(0 < each.scale < 10 for each in report.differences)
+    checks = json.loads(read_sealed(tmp_path / "a.onnx").said.metadata[MANIFEST])["checks"]
+    assert checks[0]["inputs"][0]["between"] == [[-4, -4], [4, 4e6]]
+    assert [each.agrees for each in verify_file(tmp_path / "a.onnx").differences] == [True] * 3
+    with pytest.raises(ExportMismatch, match=r"float16 holds no number beyond 65,504\. Leave out keep_io: false"):
+        exported(run, tmp_path / "b.onnx", "export.onnx.dtype=float16", "export.onnx.keep_io=false")
+
+
+def test_int8_counts_the_right_characters(runs: dict[str, Path], tmp_path: Path) -> None:
+    """Along the axis that the loss says."""
+    report = exported(runs["bytes"], tmp_path / "a.onnx", "export.onnx.dtype=int8", "export.onnx.max_drop=1")
+    said = re.match(r"accuracy (\S+) in float32, (\S+) in int8", report.note)
+    assert said is not None
+    run = Run.read(runs["bytes"], ["train.metrics=[accuracy]"])
+    assert float(said[1]) == pytest.approx(run.evaluate("val")["accuracy"], abs=1e-4)
+
+
+def test_int8_counts_places_that_count() -> None:
+    loss = CrossEntropyLoss(ignore_index=0)
+    scores = np.eye(3, dtype=np.float32)[[[0, 2, 1]]].swapaxes(1, 2)
+    found = _right(scores, np.array([[0, 2, 2]]), None, loss)
+    assert found is not None
+    assert found.tolist() == [True, False]
+    yes = _right(
+        np.array([[0.5], [-1], [2]], np.float32), np.array([[1], [1], [0]], np.float32), None, BCEWithLogitsLoss()
+    )
+    assert yes is not None
+    assert yes.ravel().tolist() == [True, False, False]
+    assert _right(np.zeros((2, 1), np.float32), np.full((2, 1), 0.5, np.float32), None, BCEWithLogitsLoss()) is None
 
 
 def test_cells_are_the_way_back() -> None:

@@ -107,6 +107,9 @@ def test_what_is_stored_is_what_torch_gives(run: Path) -> None:
         with torch.no_grad():
             assert np.allclose(network(torch.tensor(x)), case.outputs[0], atol=1e-5)
     assert [len(case.outputs[0]) for case in cases] == [1, 2, 5, 8]
+    assert [(case.what, len(case.outputs[0])) for case in proof.cases if case.raw] == [
+        *(("batch 1", 1), ("batch 2", 2), ("batch 5", 5), ("validation data", 8))
+    ]
     assert (run / "proof.safetensors").stat().st_size < 20_000
 
 

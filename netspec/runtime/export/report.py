@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import Final
 
@@ -91,5 +92,7 @@ def need_agreement(differences: Sequence[Difference], exporter: Exporter, worst:
                 "No file is written. That is no rounding: the file computes something else. "
                 f"{exporter.otherwise}Leave out steps to find the one that is not written rightly."
             )
+        if exporter.largest and not all(isfinite(d.absolute) for d in bad):
+            hint = f"No file is written. {exporter.largest}"
         lines = [text, *(f"  {line}" for line in table(differences)), *[worst] * bool(worst), hint]
         raise ExportMismatch("\n".join(lines))

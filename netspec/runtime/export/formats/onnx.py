@@ -65,6 +65,13 @@ class ONNX(Exporter):
     def remembers(self) -> bool:
         return self.cache
 
+    @property
+    def largest(self) -> str:
+        if self.dtype != "float16":
+            return ""
+        way_out = "Keep dtype: float32" if self.keep_io else "Leave out keep_io: false, or keep dtype: float32"
+        return f"float16 holds no number beyond 65,504. {way_out}."
+
     def judged(self) -> Self:
         wide = self.dtype == "float16" and "rtol" not in self.given
         return self.replace(rtol=HALF) if wide else self
