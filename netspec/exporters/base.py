@@ -63,7 +63,7 @@ class Exporter(Entry):
 
     @property
     def largest(self) -> str:
-        """What to do where numbers are larger than a file can hold, as a sentence; empty where it holds as large ones."""
+        """What to do where numbers are larger than a file can hold, as a sentence; empty where it holds all."""
         return ""
 
     def judged(self) -> Self:

@@ -188,13 +188,14 @@ def test_it_is_measured_timed_and_verified_with_its_tables(
     folder = runs["rows"].parent
     monkeypatch.chdir(folder)
     exported(runs["rows"], runs["rows"] / "model.onnx")
-    assert [d.what for d in verify_run(Run.read(runs["rows"])).differences] == ["batch 1", "batch 2", "batch 5"]
+    found: Any = verify_run(Run.read(runs["rows"]))
+    assert [d.what for d in found.differences] == ["batch 1", "batch 2", "batch 5", "validation data"]
     said = []
     for what in (runs["rows"], runs["rows"] / "model.onnx"):
         assert ended("eval", what, "--json") == 0
         said.append(json.loads(capsys.readouterr().out))
     assert said[1]["val.loss"] == pytest.approx(said[0]["val.loss"], abs=1e-5)
-    found: Any = bench(OnnxModel.read(runs["rows"] / "model.onnx"), batches=[2], seconds=0)
+    found = bench(OnnxModel.read(runs["rows"] / "model.onnx"), batches=[2], seconds=0)
     assert {each.way for each in found.results} == {"ONNX Runtime"}
 
 
@@ -242,12 +243,11 @@ def test_int8_counts_places_that_count() -> None:
     found = _right(scores, np.array([[0, 2, 2]]), None, loss)
     assert found is not None
     assert found.tolist() == [True, False]
-    yes = _right(
-        np.array([[0.5], [-1], [2]], np.float32), np.array([[1], [1], [0]], np.float32), None, BCEWithLogitsLoss()
-    )
+    yes_or_no = BCEWithLogitsLoss()
+    yes = _right(np.array([[0.5], [-1], [2]], np.float32), np.array([[1], [1], [0]], np.float32), None, yes_or_no)
     assert yes is not None
     assert yes.ravel().tolist() == [True, False, False]
-    assert _right(np.zeros((2, 1), np.float32), np.full((2, 1), 0.5, np.float32), None, BCEWithLogitsLoss()) is None
+    assert _right(np.zeros((2, 1), np.float32), np.full((2, 1), 0.5, np.float32), None, yes_or_no) is None
 
 
 def test_cells_are_the_way_back() -> None:

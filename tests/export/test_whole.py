@@ -123,7 +123,7 @@ def test_with_torch_the_same_file_is_written(trained: Path, tmp_path: Path) -> N
 def test_the_run_is_verified_with_all_of_it(trained: Path) -> None:
     netspec.Run.read(trained, ["export={onnx: {preprocess: true, output: labels}}"]).export(trained / "model.onnx")
     found = verify_run(netspec.Run.read(trained))
-    assert [d.what for d in found.differences] == ["batch 1", "batch 2", "batch 5"]
+    assert [d.what for d in found.differences] == ["batch 1", "batch 2", "batch 5", "validation data"]
     (trained / "model.onnx").unlink()
 
 

@@ -322,7 +322,7 @@ class Data:
     classes_of: Mapping[str, tuple[str, ...] | None] = field(default_factory=dict)
     """The names of the classes of further targets, by the targets' names."""
     begun: tuple[torch.Tensor, ...] = ()
-    """A few held-out samples as the source has them, of the training part without such; none where they are streamed."""
+    """A few held-out samples as the source has them, or else of the training part; none where they are streamed."""
 
     @property
     def parts(self) -> dict[str, Split]:
