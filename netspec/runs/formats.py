@@ -84,7 +84,7 @@ def ends_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> dict[i
             end = replace(end, activation=loss.activation)
         elif exporter.output == "labels":
             end = _choosing(end, loss.activation, outputs[name], _classes(learnt, terms[name]))
-        if end != End(axis=end.axis):
+        if not end.nothing:
             found[list(outputs).index(name)] = end
     if exporter.output == "labels" and not any(end.chooses for end in found.values()):
         text = f"output: labels gives classes, and no loss of {spec.name} tells one class of each sample"

@@ -125,7 +125,7 @@ def _cases(
         if case.raw and data is not None:
             forms = [([case.batch, *shape], dtype, between) for shape, dtype, between in raw]
             begun = given if case.inputs else tuple(map(torch.from_numpy, drawn(forms, examples.pools, case.seed)))
-            inputs, _ = data.steps((begun, torch.empty(0)))
+            inputs, _ = data.steps((begun, {}))
         case = replace(case, outputs=tuple(x.contiguous().numpy() for x in tensors(network(*inputs))))
         if room + case.nbytes <= MAX_BYTES:
             room += case.nbytes

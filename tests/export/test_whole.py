@@ -176,3 +176,29 @@ def test_every_transform_has_a_form_or_learns_one() -> None:
     from netspec.vocabulary import TRANSFORMS
 
     assert {cls for cls in TRANSFORMS.classes() if not cls.learns} == set(RULES)
+
+
+def test_what_a_resize_moves_along_and_what_is_put_back_by_columns(tmp_path: Path) -> None:
+    """A mask goes with its image in training, and stays out of the file; each column of a target has its own scale."""
+    chance = np.random.default_rng(0)
+    images = chance.integers(0, 255, (24, 3, 6, 10)).astype(np.uint8)
+    np.savez(tmp_path / "masks.npz", x=images, y=chance.integers(0, 2, (24, 6, 10)))
+    np.savez(tmp_path / "sizes.npz", x=images, y=chance.random((24, 2), np.float32) * np.array([1e3, 1], np.float32))
+    both = {
+        "masks": "layers: [conv 2 k1]\ntrain: {loss: cross_entropy, MORE}\ndata: {source: npz masks.npz, WAYS}",
+        "sizes": "layers: [gap, fc 2]\ntrain: {loss: mse, MORE}\n"
+        "data: {source: npz sizes.npz, scale_target: standard, WAYS}",
+    }
+    for name, text in both.items():
+        more = {"MORE": "optimizer: sgd lr=1e-2, epochs: 1, device: cpu", "WAYS": "transform: [resize 4, standardize]"}
+        for word, found in more.items():
+            text = text.replace(word, found)
+        (tmp_path / f"{name}.yaml").write_text(f"input: 3x4x4\n{text}\n")
+        netspec.load(tmp_path / f"{name}.yaml").train(tmp_path / name)
+        read = netspec.Run.read(tmp_path / name, ["export={onnx: {preprocess: true}}"])
+        report = read.export(tmp_path / f"{name}.onnx")
+        assert report.compared.startswith("outputs stored by training")
+        assert [each.what for each in report.differences] == ["batch 1", "batch 2", "batch 5", "validation data"]
+    np.save(tmp_path / "new.npy", images)
+    found = run(tmp_path / "sizes.onnx", images)
+    np.testing.assert_allclose(found, netspec.Run.read(tmp_path / "sizes").predict(tmp_path / "new.npy").first, 1e-4)

@@ -41,6 +41,11 @@ class End:
     names: tuple[str, ...] = ()
     """What the classes are called; without, their numbers are given."""
 
+    @property
+    def nothing(self) -> bool:
+        """Whether an output is given as it is."""
+        return self.mean is None and self.activation == "identity" and not self.chooses
+
     def gives(self, scores: Tensor) -> Tensor | None:
         """What a file gives in place of scores; None where it is of the same shape and dtype."""
         if not self.chooses:
