@@ -52,6 +52,8 @@ def command(
     """
     from netspec.runs.bench import bench
     from netspec.runs.onnx_model import OnnxModel, is_model
+    from netspec.runtime.store.own import no_run
+    from netspec.vocabulary import EXPORTERS
 
     about: dict[str, Any] = {"batches": _counts(batch), "sizes": dict(map(_size, size)), "seconds": seconds}
     about |= {"compiled": not no_compile, "tell": talk}
@@ -65,6 +67,8 @@ def command(
         run = Run.read(source, overrides, max_params=max_params, max_memory=max_memory)
         tell_of(run)
         found = bench(run.spec, run.module(fold=True), **about)
+    elif source.is_file() and source.suffix in {cls.extension for cls in EXPORTERS.classes()}:
+        raise no_run(source)
     else:
         spec = load(str(source), overrides, max_params, max_memory)
         found = bench(spec, spec.build().eval(), **about)
