@@ -11,7 +11,7 @@ from netspec.datasets.table import Tabular
 from netspec.datasets.text import Text
 from netspec.datasets.tokens import PADDING, UNKNOWN
 from netspec.emit.onnx.cells import Cells
-from netspec.errors import UsageError
+from netspec.errors import DataError, UsageError
 from netspec.words import printable
 
 ASCII: Final = 128
@@ -22,7 +22,7 @@ Fills = tuple[float | None, ...]
 def cells_of(source: Dataset, learnt: Mapping[str, Any], in_bytes: bool) -> dict[int, Cells]:
     """What the file takes in place of whole numbers, by the places of the inputs; `in_bytes` where it is asked to.
 
-    Raises UsageError where bytes are asked of what has other characters.
+    Raises UsageError where bytes are asked of what has other characters, and DataError where what was learnt is none.
     """
     if isinstance(source, Text):
         return _of_text(source, learnt, in_bytes)
@@ -53,7 +53,9 @@ def _of_text(source: Text, learnt: Mapping[str, Any], in_bytes: bool) -> dict[in
         return {}
     if source.units == "bytes":
         return {0: Cells("uint8")}
-    letters = learnt["classes"]
+    letters = learnt["classes"] or ()
+    if wrong := [letter for letter in letters if len(letter) != 1]:
+        raise DataError(f"{printable(wrong[0])!r} is told for a character of the text, and is none")
     wide = next((letter for letter in letters if ord(letter) >= ASCII), None)
     if in_bytes and wide is not None:
         text = f"input: uint8 takes a character for a byte, and the text has {printable(wide)!r}, which has several"

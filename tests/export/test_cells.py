@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
@@ -118,6 +119,20 @@ def test_characters_and_bytes_go_in(
         joined(predicted(OnnxModel.read(file), [tmp_path / "text.txt"])).first, wanted, atol=close
     )
     assert [each.what for each in verify_file(file).differences] == ["batch 1", "batch 2", "batch 5"]
+
+
+@pytest.mark.parametrize("command", ["eval", "generate", "predict", "bench"])
+def test_what_is_no_character_is_refused(
+    command: str, runs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported(runs["wide"], tmp_path / "a.onnx")
+    model = onnx.load(tmp_path / "a.onnx")
+    for entry in model.metadata_props:
+        if entry.key == "netspec.classes":
+            entry.value = json.dumps(["", *json.loads(entry.value)[1:]])
+    onnx.save(model, tmp_path / "a.onnx")
+    assert ended(command, tmp_path / "a.onnx", *["the cat"] * (command in ("generate", "predict"))) == 4
+    assert "fault" not in capsys.readouterr().err
 
 
 def test_a_character_that_training_had_not(runs: dict[str, Path], tmp_path: Path) -> None:
