@@ -165,6 +165,7 @@ class Text(Dataset):
             raise DataError(f"text: unknown is {printable(self.unknown)!r}, which the training text does not have")
         other = -1 if self.unknown is None else names.index(self.unknown)
         numbers = np.full(sys.maxunicode + 1, other, np.int64)
+        need_characters(names)
         numbers[[ord(name) for name in names]] = np.arange(len(names))
 
         def encode(text: str, label: str, budget: Budget) -> Array:
@@ -252,3 +253,9 @@ def _tokenizer(content: str) -> tuple[tuple[str, ...], Callable[[str, str, Budge
             raise DataError(f"{label} cannot be turned into tokens: {reason(error)}") from None
 
     return tuple(names), encode
+
+
+def need_characters(names: Sequence[str]) -> None:
+    """Refuse what is kept for the characters of a text and is none. Raises DataError."""
+    if wrong := [name for name in names if len(name) != 1]:
+        raise DataError(f"{printable(wrong[0])!r} is kept for a character of the text, and is none")

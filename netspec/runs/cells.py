@@ -8,10 +8,10 @@ from typing import Any, Final
 from netspec.datasets.base import Dataset
 from netspec.datasets.kinds import UNKNOWN as OTHER
 from netspec.datasets.table import Tabular
-from netspec.datasets.text import Text
+from netspec.datasets.text import Text, need_characters
 from netspec.datasets.tokens import PADDING, UNKNOWN
 from netspec.emit.onnx.cells import Cells
-from netspec.errors import DataError, UsageError
+from netspec.errors import UsageError
 from netspec.words import printable
 
 ASCII: Final = 128
@@ -54,8 +54,7 @@ def _of_text(source: Text, learnt: Mapping[str, Any], in_bytes: bool) -> dict[in
     if source.units == "bytes":
         return {0: Cells("uint8")}
     letters = learnt["classes"] or ()
-    if wrong := [letter for letter in letters if len(letter) != 1]:
-        raise DataError(f"{printable(wrong[0])!r} is told for a character of the text, and is none")
+    need_characters(letters)
     wide = next((letter for letter in letters if ord(letter) >= ASCII), None)
     if in_bytes and wide is not None:
         text = f"input: uint8 takes a character for a byte, and the text has {printable(wide)!r}, which has several"
