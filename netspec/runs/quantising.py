@@ -133,6 +133,7 @@ def _loss_of_first(spec: Spec) -> Loss | None:
 
 def _right(output: Array, target: Array, end: End | None, loss: Loss | None) -> Array | None:
     """Whether the class is the right one, at each place that counts; None where the output tells no such classes."""
+    found: Array
     kept = target != loss.ignored() if loss is not None else np.ones(target.shape, bool)
     if target.dtype != np.int64:  # yes or no
         yes = loss is not None and loss.activation == "sigmoid" and bool(np.isin(target, (0, 1)).all())
