@@ -300,6 +300,7 @@ def test_a_run_leaves_its_report(trained: Path) -> None:
     assert f"val.accuracy is {number(accuracy)} at best" in found.words
     assert "netspec train net.yaml train.epochs=3" in found.words
     assert output["mistaken"][0]["picture"]
+    assert not report.read(trained).course.augments
     assert "digits" not in output["mistaken"][0]["where"] or "row" in output["mistaken"][0]["where"]
 
 
@@ -378,6 +379,7 @@ def test_tables_are_shown_in_their_own_units(
     found = parsed((tmp_path / "run" / REPORT).read_text("utf-8"))
     for each in words:
         assert each in found.words
+    assert report.read(tmp_path / "run").course.augments, "a table is not told to be augmented"
     first = json.loads((tmp_path / "run" / FINDINGS).read_text())["outputs"][0]["mistaken"][0]
     line = int(first["where"].removeprefix("table.csv, line "))
     held = [float(cell) for cell in lines[line - 1].split(",")[:3]]
