@@ -115,7 +115,8 @@ def test_a_shell_runs_such_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
     config = Config()
     config.HistoryManager.enabled = False
-    shell = InteractiveShell(config=config)
+    shells: Any = InteractiveShell  # its functions have no types
+    shell = shells(config=config)
     shell.run_cell("%load_ext netspec").raise_error()
     shell.run_cell("%%netspec net params.w=5\ninput: 4\nparams: {w: 2}\nlayers: [linear $w]").raise_error()
     assert shell.user_ns["net"].graph.parameter_count == 25

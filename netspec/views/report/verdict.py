@@ -113,8 +113,8 @@ def advice(course: Course) -> Iterator[tuple[str, str]]:
         went = f"train.loss went from {number(first)} to {number(now)}"
         yield f"{went}: it hardly learns. Try another lr, by powers of ten.", ""
     if 0 < now * WIDE < loss and best is not last:
-        ways = "more data" if course.augments else "more data, or augment"
-        yield f"val.loss is {number(loss / now)} times train.loss in the end: {ways} may help.", ""
+        more = "more data" if course.augments else "more data, or augment"
+        yield f"val.loss is {number(loss / now)} times train.loss in the end: {more} may help.", ""
 
 
 def _rising(course: Course) -> tuple[int, float, float] | None:
