@@ -49,7 +49,7 @@ INITIALIZERS: Catalogue[Initializer] = Catalogue(
     {
         "netspec.initializers": (
             "Zeros Ones Constant Uniform Normal TruncNormal XavierUniform XavierNormal KaimingUniform KaimingNormal "
-            "LecunNormal Orthogonal Sparse Eye Dirac Default trunc_normal xavier_uniform xavier_normal kaiming_uniform "
+            "LecunNormal Orthogonal Sparse Eye Dirac Default Whitening trunc_normal xavier_uniform xavier_normal kaiming_uniform "
             "kaiming_normal lecun_normal"
         )
     },

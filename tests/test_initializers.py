@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations
 from netspec import SpecError, loads
 from netspec.emit.torch import WRAPPING as WRITTEN
 from netspec.emit.torch import fill_name
-from netspec.initializers import Default, Initializer, LecunNormal
+from netspec.initializers import Default, Initializer, LecunNormal, Whitening
 from netspec.language.calls import read_entry
 from netspec.vocabulary import INITIALIZERS, WRAPS
 from tests import written
@@ -24,7 +24,7 @@ OF_TORCH = {
     for name, function in vars(nn.init).items()
     if name.endswith("_") and not name.startswith("_") and inspect.isfunction(function)
 }
-APART = (Default, LecunNormal)
+APART = (Default, LecunNormal, Whitening)
 """What torch has under no name of its own."""
 OWN = {fill_name(cls).removeprefix("nn.init."): cls for cls in INITIALIZERS.classes() if cls not in APART}
 

@@ -184,6 +184,8 @@ def forecast(
     all_bytes = _weights(graph)
     if train.ema is not None or (train.teacher is not None and train.teacher.averaged):
         averages = all_bytes
+    if train.lookahead is not None:
+        averages += 4 * count + _buffers(graph, counters=0)
     found = {**_told(graph, facts), **(sizes or {})}
     macs = graph.macs()
     return Forecast(
@@ -219,11 +221,15 @@ def device_of(train: Train) -> str:
 
 def _weights(graph: Graph) -> int:
     """Bytes of parameters and buffers; the counters of batch norms are whole numbers."""
-    buffers = sum(
-        (8 if name.endswith("num_batches_tracked") else 4) * prod(map(int, shape))
+    return 4 * graph.parameter_count + _buffers(graph)
+
+
+def _buffers(graph: Graph, counters: int = 8) -> int:
+    """Bytes of buffers, each of the counters of batch norms so many."""
+    return sum(
+        (counters if name.endswith("num_batches_tracked") else 4) * prod(map(int, shape))
         for name, shape in graph.buffers().items()
     )
-    return 4 * graph.parameter_count + buffers
 
 
 def _convolves(graph: Graph) -> bool:

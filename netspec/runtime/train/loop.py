@@ -193,6 +193,8 @@ class Trainer:
             state.parts[position.index] = self.stepper.losses
         for schedule in state.schedules:
             schedule.after(position.step)
+        if state.slow is not None:
+            state.slow.after(position.step + 1)
         if state.average is not None:
             state.average.update_parameters(state.module)
         if state.networks is not None and state.networks.averaged is not None:
