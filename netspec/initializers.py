@@ -161,6 +161,12 @@ class Dirac(Initializer):
         return shape[0] > shape[1] * self.groups
 
 
+class PartialDirac(Initializer):
+    """A convolution whose first filters pass its channels on, one each; the others stay as torch draws them."""
+
+    example, words, ranks = "partial_dirac", ("partial_dirac",), (3, 5)
+
+
 class Default(Initializer):
     """What torch does by itself; keeps later rules away."""
 

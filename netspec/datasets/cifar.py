@@ -72,7 +72,7 @@ class CIFAR10(Dataset):
             if not length or length % size:
                 text = f"{show(path)} is {length:,} bytes long, which is no whole number of images of {size:,} bytes"
                 raise DataError(f"{text}. It is truncated, or of another data set: fetch it again.")
-            files.budget.take(2 * length, show(path))
+            files.budget.take(2 * length, show(path), "Take fewer images, in files such as npz")
             read.append(np.fromfile(path, np.uint8).reshape(-1, size))
             checks.labels_below(read[-1][:, place], len(self.names), show(path))
         rows = np.concatenate(read)

@@ -94,6 +94,7 @@ class Muon(Optimizer):
     """
 
     ranks = (2, 3, 4, 5)
+    counters = 0
     shardable = False
     example = "muon lr=0.02"
 
@@ -111,3 +112,6 @@ class Muon(Optimizer):
         torch=False,
         keyword=True,
     )
+
+    def copies(self) -> int:
+        return 1

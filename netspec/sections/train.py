@@ -65,6 +65,12 @@ class Evaluate(Record):
 
     every = Int("epochs from one evaluation to the next", 1, ge=1)
     steps = Int("steps from one evaluation to the next, besides those at the ends of epochs", None, ge=1)
+    views = Choice(
+        "what the scores of an image are the mean over, in eval and predict too: flip, it and its mirror image; "
+        "flip_shift, half of it both again, moved by a point up left and down right; null is the image alone",
+        ("flip", "flip_shift"),
+        None,
+    )
 
 
 class Checkpoint(Record):
