@@ -71,9 +71,10 @@ def test_partial_dirac_leaves_the_other_filters_alone() -> None:
     eval(written.filled(PartialDirac(), "mine"), {"nn": nn, "mine": mine})
     assert torch.equal(mine[:2], nn.init.dirac_(theirs))
     assert torch.equal(mine[2:], rest)
-    assert "module.weight[: module.weight.shape[1]]" in loads(
-        "input: 3x8x8\nlayers: [conv 8 k3, conv 8 k3]\ninit: {conv: partial_dirac}\n"
-    ).source()
+    assert (
+        "module.weight[: module.weight.shape[1]]"
+        in loads("input: 3x8x8\nlayers: [conv 8 k3, conv 8 k3]\ninit: {conv: partial_dirac}\n").source()
+    )
 
 
 def test_every_parametrisation_of_torch_is_here() -> None:

@@ -18,10 +18,10 @@ NAMES: Final = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", 
 
 
 class CIFAR10(Dataset):
-    """50,000 training and 10,000 test images of 3x32x32 points in 10 classes, from a folder with CIFAR-10's binary files.
+    """50,000 training and 10,000 test images of 3x32x32 points in 10 classes, from a folder with CIFAR-10's files.
 
-    The files are called data_batch_1.bin to data_batch_5.bin and test_batch.bin, as in cifar-10-binary.tar.gz. The
-    version for Python is pickled, which could run anything, and is not read.
+    The files are those of the binary version, data_batch_1.bin to data_batch_5.bin and test_batch.bin, as in
+    cifar-10-binary.tar.gz. The version for Python is pickled, which could run anything, and is not read.
     """
 
     example = "cifar10 data/cifar-10-batches-bin"
@@ -82,9 +82,9 @@ class CIFAR10(Dataset):
 
 
 class CIFAR100(CIFAR10):
-    """50,000 training and 10,000 test images of 3x32x32 points in 100 classes, from a folder with CIFAR-100's binary files.
+    """50,000 training and 10,000 test images of 3x32x32 points in 100 classes, from a folder with CIFAR-100's files.
 
-    The files are called train.bin and test.bin, as in cifar-100-binary.tar.gz.
+    The files are those of the binary version, train.bin and test.bin, as in cifar-100-binary.tar.gz.
     """
 
     example = "cifar100 data/cifar-100-binary"

@@ -23,7 +23,7 @@ def batch(path: Path, labels: list[list[int]], seed: int = 0) -> np.ndarray:
 def cifar10(folder: Path, count: int = 4) -> list[np.ndarray]:
     """The six files with so many images each."""
     names = [*(f"data_batch_{n}.bin" for n in range(1, 6)), "test_batch.bin"]
-    return [batch(folder / name, [[(n + i) % 10] for i in range(count)], n) for n, name in enumerate(names)]
+    return [batch(folder / name, [[(4 * n + i) % 10] for i in range(count)], n) for n, name in enumerate(names)]
 
 
 def test_images_and_classes_are_those_of_the_files(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_images_and_classes_are_those_of_the_files(tmp_path: Path) -> None:
     assert found.test is not None
     assert np.array_equal(found.train.inputs[0], np.concatenate(images[:5]))
     assert np.array_equal(found.test.inputs[0], images[5])
-    assert found.train.target.tolist() == [(n + i) % 10 for n in range(5) for i in range(4)]
+    assert found.train.target.tolist() == [(4 * n + i) % 10 for n in range(5) for i in range(4)]
     assert found.train.target.dtype == np.int64
     assert found.classes is not None
     assert found.classes[3] == "cat"

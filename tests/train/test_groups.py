@@ -217,7 +217,9 @@ def test_filters_are_rows_of_a_matrix_to_muon(layout: torch.memory_format, resca
     shapes = [(6, 3, 3, 3), (40, 2, 3, 3), (5, 7)]
     mine = [nn.Parameter(torch.randn(s).to(memory_format=layout) if len(s) == 4 else torch.randn(s)) for s in shapes]
     theirs = [p.detach().clone() for p in mine]
-    entry = written_section(optimizer=f"muon lr=0.2 momentum=0.6 weight_decay=0 rescaled={str(rescaled).lower()}").optimizer
+    entry = written_section(
+        optimizer=f"muon lr=0.2 momentum=0.6 weight_decay=0 rescaled={str(rescaled).lower()}"
+    ).optimizer
     optimizer = make_optimizer(entry, [(str(n), p) for n, p in enumerate(mine)])
     momenta = [torch.zeros_like(p) for p in theirs]
     for _ in range(3):
