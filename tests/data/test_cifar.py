@@ -30,9 +30,9 @@ def test_images_and_classes_are_those_of_the_files(tmp_path: Path) -> None:
     images = cifar10(tmp_path / "c")
     found = CIFAR10(path="c").read(Files(tmp_path))
     assert found.test is not None
-    assert np.array_equal(found.train.inputs[0], np.concatenate(images[:5]))
-    assert np.array_equal(found.test.inputs[0], images[5])
-    assert found.train.target.tolist() == [(4 * n + i) % 10 for n in range(5) for i in range(4)]
+    assert np.array_equal(found.train.inputs[0][:], np.concatenate(images[:5]))
+    assert np.array_equal(found.test.inputs[0][:], images[5])
+    assert np.asarray(found.train.target[:]).tolist() == [(4 * n + i) % 10 for n in range(5) for i in range(4)]
     assert found.train.target.dtype == np.int64
     assert found.classes is not None
     assert found.classes[3] == "cat"
@@ -43,8 +43,8 @@ def test_of_cifar_100_either_classes(labels: str, wanted: list[int], count: int,
     for name in ("train.bin", "test.bin"):
         images = batch(tmp_path / name, [[19, 99], [3, 7]])
     found = CIFAR100(path=".", labels=labels).read(Files(tmp_path))
-    assert found.train.target.tolist() == wanted
-    assert np.array_equal(found.train.inputs[0], images)
+    assert np.asarray(found.train.target[:]).tolist() == wanted
+    assert np.array_equal(found.train.inputs[0][:], images)
     assert found.classes is not None
     assert len(found.classes) == count
 

@@ -26,7 +26,7 @@ def test_the_recipe_is_trained_and_measured(tmp_path: Path) -> None:
     assert torch.equal(weight[:12], -weight[12:])
     for name in ("group1.norm1.weight", "group3.norm2.weight"):
         assert torch.equal(net.get_parameter(name), torch.ones_like(net.get_parameter(name)))
-    filters = net.get_parameter("group2.conv1.weight")
+    filters = net.get_parameter("group2.conv1.weight").detach()
     assert float(filters.norm()) == pytest.approx(len(filters) ** 0.5, rel=0.5)
     found = Run.read(tmp_path / "run").evaluate("test")
     assert 0 <= found["accuracy"] <= 1

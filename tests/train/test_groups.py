@@ -207,7 +207,8 @@ def keller_jordan(g: torch.Tensor) -> torch.Tensor:
     for _ in range(5):
         square = x @ x.T
         x = a * x + (b * square + c * square @ square) @ x
-    return (x.T if g.size(0) > g.size(1) else x).float()
+    found: torch.Tensor = (x.T if g.size(0) > g.size(1) else x).float()
+    return found
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=str)

@@ -93,11 +93,10 @@ def _given(module: nn.Module, layer: nn.Module, inputs: Sequence[torch.Tensor]) 
 def _patches(x: torch.Tensor, window: Sequence[int], dilation: Sequence[int]) -> torch.Tensor:
     """All patches inside maps (N, C, ...) as rows, in the order of a filter's weights; no padding is in any."""
     lengths = [n - d * (k - 1) for n, k, d in zip(x.shape[2:], window, dilation, strict=True)]
-    places = product(*map(range, window))
-    shifted = [
-        x[(..., *(slice(d * at, d * at + n) for at, n, d in zip(place, lengths, dilation, strict=True)))]
-        for place in places
-    ]
+    shifted = []
+    for place in product(*map(range, window)):
+        at = [slice(d * k, d * k + n) for k, n, d in zip(place, lengths, dilation, strict=True)]
+        shifted.append(x[(..., *at)])
     return torch.stack(shifted, 2).flatten(1, 2).flatten(2).transpose(1, 2).flatten(0, 1)
 
 

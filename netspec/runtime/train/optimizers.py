@@ -182,7 +182,7 @@ def _flattening() -> type[torch.optim.Optimizer]:
 def _order(p: torch.Tensor) -> list[int]:
     """The axes of a parameter as they lie in memory, its first axis first."""
     rest = range(1, p.dim())
-    return [0, *(rest if p.is_contiguous() else sorted(rest, key=lambda axis: -p.stride(axis)))]
+    return [0, *(rest if p.is_contiguous() else sorted(rest, key=p.stride().__getitem__, reverse=True))]
 
 
 def _matrix(p: torch.Tensor) -> torch.Tensor:
