@@ -279,6 +279,8 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spe
 
     `exact` says that a division leaves nothing over here, so that `c // 2 * 2` is `c` again unless that is `spelt` so.
     """
+    if LOST.id in (getattr(left, "id", ""), getattr(right, "id", "")):
+        return LOST  # an unknown size less another is not 0
     # Only what is the same for every value of the symbols is shortened.
     a, b = number(left), number(right)
     if a is not None and b is not None and (kind := _EXACT.get(type(op))) and not (b == 0 and type(op) in _DIVIDING):
