@@ -96,7 +96,8 @@ def _patches(x: torch.Tensor, window: Sequence[int], dilation: Sequence[int]) ->
     shifted = []
     for place in product(*map(range, window)):
         at = [slice(d * k, d * k + n) for k, n, d in zip(place, lengths, dilation, strict=True)]
-        shifted.append(x[(..., *at)])
+        inside: Any = (..., *at)
+        shifted.append(x[inside])
     return torch.stack(shifted, 2).flatten(1, 2).flatten(2).transpose(1, 2).flatten(0, 1)
 
 
