@@ -259,10 +259,11 @@ DATASETS: Final = _meaning(
 """Sources of data."""
 NOT_DATASETS: Final = _explained(
     {
-        "cifar10 cifar100 cifar imagenet fashionmnist fashion_mnist svhn coco": (
+        "imagenet fashionmnist fashion_mnist svhn coco": (
             "Nothing is downloaded. Name files of your own: images FOLDER, npz FILE.npz, or mnist FOLDER for files of "
             "that form."
         ),
+        "cifar": "There are cifar10 FOLDER and cifar100 FOLDER, for the files of their binary version.",
         "json jsonl hdf5 h5 tfrecord excel xlsx": "Save it as csv, parquet or npz, which are read.",
     }
 )

@@ -13,7 +13,7 @@ from torch.nn.utils import parametrizations
 from netspec import SpecError, loads
 from netspec.emit.torch import WRAPPING as WRITTEN
 from netspec.emit.torch import fill_name
-from netspec.initializers import Default, Initializer, LecunNormal
+from netspec.initializers import Default, Initializer, LecunNormal, PartialDirac, Whitening
 from netspec.language.calls import read_entry
 from netspec.vocabulary import INITIALIZERS, WRAPS
 from tests import written
@@ -24,7 +24,7 @@ OF_TORCH = {
     for name, function in vars(nn.init).items()
     if name.endswith("_") and not name.startswith("_") and inspect.isfunction(function)
 }
-APART = (Default, LecunNormal)
+APART = (Default, LecunNormal, PartialDirac, Whitening)
 """What torch has under no name of its own."""
 OWN = {fill_name(cls).removeprefix("nn.init."): cls for cls in INITIALIZERS.classes() if cls not in APART}
 
@@ -63,6 +63,18 @@ def test_lecun_normal_keeps_the_variance_of_what_goes_through() -> None:
     torch.manual_seed(0)
     theirs.normal_(0, (1 / 90) ** 0.5)
     assert torch.allclose(mine, theirs)
+
+
+def test_partial_dirac_leaves_the_other_filters_alone() -> None:
+    mine, theirs = torch.randn(5, 2, 3), torch.empty(2, 2, 3)
+    rest = mine[2:].clone()
+    eval(written.filled(PartialDirac(), "mine"), {"nn": nn, "mine": mine})
+    assert torch.equal(mine[:2], nn.init.dirac_(theirs))
+    assert torch.equal(mine[2:], rest)
+    assert (
+        "module.weight[: module.weight.shape[1]]"
+        in loads("input: 3x8x8\nlayers: [conv 8 k3, conv 8 k3]\ninit: {conv: partial_dirac}\n").source()
+    )
 
 
 def test_every_parametrisation_of_torch_is_here() -> None:

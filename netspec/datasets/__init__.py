@@ -3,6 +3,7 @@
 FAMILIES: dict[str, str] = {
     "digits": "digits",
     "mnist": "mnist",
+    "cifar": "cifar10 cifar100",
     "idx": "idx",
     "npz": "npz",
     "npy": "npy",

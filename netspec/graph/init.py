@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from math import prod
 from types import MappingProxyType
 from typing import Any
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.members import base_word
 from netspec.graph.model import Level
-from netspec.initializers import Default, Initializer
+from netspec.initializers import Default, Initializer, Whitening
 from netspec.language.calls import Lookup, read_entry
 from netspec.language.refusals import Refused
 from netspec.language.rows import Expr
 from netspec.layers.base import Op
+from netspec.layers.convolution import DirectConvolution
 from netspec.text.source import File, Source
 from netspec.vocabulary import INITIALIZERS, kind_of_layer
 from netspec.words import did_you_mean, listed, offered
@@ -231,6 +233,22 @@ def _refusals(owner: Owner, tensor: str, initializer: Initializer, rule: Rule) -
     elif tensor == "weight" and owner.wrap.startswith("weight_norm") and initializer.leaves_zeros(owner.shapes[tensor]):
         text = f"{name} is wrapped in {owner.wrap}, which divides by the length of each output's weights"
         yield f"{text}, and {rule.key}'s initialiser makes some of length 0", "Draw it instead, as in: normal std=0.02"
+    elif isinstance(initializer, Whitening):
+        yield from _unwhitened(owner, tensor)
+
+
+def _unwhitened(owner: Owner, tensor: str) -> Iterator[tuple[str, str]]:
+    """Why a tensor cannot be filled with filters that whiten patches, and what to do."""
+    name, op = f"{owner.path}.{tensor}", owner.op
+    if not isinstance(op, DirectConvolution) or tensor != "weight" or op.groups != 1 or owner.wrap:
+        text = f"{name} is not the weight of a plain convolution, whose patches could be whitened"
+        yield text, "Whiten a conv without groups and wrap, as in: {conv1.weight: whitening}"
+        return
+    filters, *patch = owner.shapes[tensor]
+    if filters % 2 or filters > 2 * prod(patch):
+        text = f"{name} has {filters} filters, whitening fills an even number of at most {2 * prod(patch)}"
+        sizes = " x ".join(map(str, patch))
+        yield text, f"For patches of {sizes} = {prod(patch)} values all directions are {2 * prod(patch)} filters."
 
 
 def _main(tensor: str, rule: Rule) -> bool:

@@ -498,6 +498,11 @@ class Graph(Displayed):
         own = ((n, s) for n, s in self.parameters().items() if n not in self.ties and not n.startswith(again))
         return {n: s for n, s in own if not self.weights.frozen(n)}
 
+    def from_data(self) -> dict[str, Any]:
+        """The parameters that a run computes from its training data, each by its name with its initialiser."""
+        plans = ((owner.name_of(tensor), how) for owner in self.owners for tensor, (_, how) in owner.plan.items())
+        return {name: how for name, how in plans if how.from_data}
+
     def macs(self) -> Size | None:
         """Multiply-accumulates of one forward pass at batch 1; None where a part is unknown."""
         return self.root.macs()

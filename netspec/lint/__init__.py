@@ -48,6 +48,7 @@ RULES: dict[str, str] = {
     "rank_too_large": "network beside",
     "losses_reach": "experiment",
     "nothing_trained": "training",
+    "evaluated_views": "training",
 }
 """Each rule's file with its stage and what it is about, so that only those in question are imported.
 

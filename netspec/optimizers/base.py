@@ -47,7 +47,7 @@ class Optimizer(Entry):
 
     def keywords(self) -> dict[str, Any]:
         """The arguments of torch's class that differ from torch's defaults, by name."""
-        return dict(self.given)
+        return self.given_to_torch
 
 
 def Rate(default: float) -> Field[float]:

@@ -88,9 +88,13 @@ class LBFGS(Optimizer):
 
 
 class Muon(Optimizer):
-    """Makes the momentum of every weight matrix orthogonal before it is applied; matrices only."""
+    """Makes the momentum of every weight matrix orthogonal before it is applied.
 
-    ranks = (2,)
+    A convolution's filters are the rows of a matrix. Parameters of one axis need another optimizer.
+    """
+
+    ranks = (2, 3, 4, 5)
+    counters = 0
     shardable = False
     example = "muon lr=0.02"
 
@@ -102,3 +106,12 @@ class Muon(Optimizer):
     eps = Eps(1e-7)
     ns_steps = Int("Newton-Schulz iterations", 5, ge=1, le=99)
     adjust_lr_fn = Choice("how the rate follows a matrix's shape", ("original", "match_rms_adamw"), None)
+    rescaled = Bool(
+        "whether each step first brings a matrix to the norm of an orthogonal one, the root of its rows",
+        False,
+        torch=False,
+        keyword=True,
+    )
+
+    def copies(self) -> int:
+        return 1

@@ -13,7 +13,7 @@ from typing import Any, Final
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.files import is_stream, kind, sha256, shown
 from netspec.json_text import json_text
-from netspec.runs.formats import ahead_of, ends_of, need_exporter, output_names
+from netspec.runs.formats import ahead_of, ends_of, need_exporter, one_view, output_names
 from netspec.runs.run import Run
 from netspec.runs.taken import taken
 from netspec.runtime.export.emission import Array, Emission
@@ -128,5 +128,5 @@ def write(
             known = {key: learnt[key] for key in LEFT if key in learnt}
             draft.with_name(f"{draft.name}.json").write_text(json_text(known, 1) + "\n", "utf-8")
         size = sum(f.stat().st_size for f in draft.parent.iterdir())
-        note = "; ".join(filter(None, (written.note, left, told)))
+        note = "; ".join(filter(None, (written.note, left, told, one_view(spec))))
         return Report(path, size, written.inputs, written.outputs, written.facts, differences, note, compared)

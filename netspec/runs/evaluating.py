@@ -13,6 +13,7 @@ from netspec.runs.parts import Part, need_measures, need_some, part_of
 from netspec.runs.run import Run
 from netspec.runtime.data.split import Split
 from netspec.runtime.device.allocator import kept_memory
+from netspec.runtime.network.several_views import averaged
 from netspec.runtime.network.stretches import holding_back
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
@@ -42,8 +43,10 @@ def measured(
 ) -> dict[str, Any]:
     """The loss and the metrics of a network on samples. Raises UsageError where nothing is measured."""
     section = need_measures(spec, spec.name)
-    last = [module.get_submodule(path) for path in last_layers(spec.graph, section)] if section.chunked_loss else []
-    forward = holding_back(module, last)
+    views = section.evaluate.views
+    chunked = section.chunked_loss and views is None
+    last = [module.get_submodule(path) for path in last_layers(spec.graph, section)] if chunked else []
+    forward = averaged(holding_back(module, last), views)
     about: dict[str, Any] = {"batch": section.batch, "networks": networks, "forward": forward}
     with pointing_into(spec.document.source):
         found = evaluate(module, split, objective, section.metrics, **about)

@@ -19,7 +19,7 @@ from netspec.losses.base import Activation, Loss
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
 from netspec.runs.direct import write
-from netspec.runs.formats import answered, need_exporter, output_names
+from netspec.runs.formats import answered, need_exporter, one_view, output_names
 from netspec.runs.generate import with_memory
 from netspec.runs.language_model import language_model
 from netspec.runs.onnx_model import CACHE
@@ -78,6 +78,7 @@ def export(
         return _with_memory(spec, module, path, exporter, learnt or {}, proven)
     data, gone = _data(spec, exporter, allow_outside, learnt, doubt, without)
     learnt = data.learnt if data else learnt or {}
+    gone = "; ".join(filter(None, (gone, one_view(spec))))
     if exporter.whole:
         report = _whole(spec, module, path, data, learnt, proven=proven, weights=weights)
         return replace(report, note="; ".join(filter(None, (report.note, gone))))

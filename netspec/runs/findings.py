@@ -6,7 +6,7 @@ import base64
 import io
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final, Literal
@@ -17,6 +17,7 @@ from torch import nn
 
 from netspec.layers.windows import CHANNELS
 from netspec.runtime.data.split import Data, Split
+from netspec.runtime.network.several_views import averaged
 from netspec.runtime.train.criterion import Criterion, predictions
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.tally import batch_size
@@ -72,14 +73,16 @@ def findings(spec: Spec, module: nn.Module, objective: Objective, data: Data, se
     drawn = spec.experiment.data.draw if spec.experiment.data is not None else {}
     if drawn:  # what such a network is given says nothing of what it should give
         return {"part": part, "samples": 0, "of": len(split), "outputs": []}
-    gathered, count = _gather(module, objective, split, len(spec.graph.inputs), seconds)
+    train = spec.experiment.train
+    forward = averaged(module, train.evaluate.views if train is not None else None)
+    gathered, count = _gather(forward, objective, split, len(spec.graph.inputs), seconds)
     shown = _Shown(spec, data, split)
     found = [_found(name, each, data.learnt, shown) for name, each in gathered.items()]
     return {"part": part, "samples": count, "of": len(split), "outputs": [each for each in found if each]}
 
 
 def _gather(
-    module: nn.Module, objective: Objective, split: Split, taken: int, seconds: float
+    module: Callable[..., Any], objective: Objective, split: Split, taken: int, seconds: float
 ) -> tuple[dict[str, _Gathered], int]:
     """What each loss compares over the first samples of a part, and how many those are.
 
@@ -112,7 +115,7 @@ def _gather(
     return found, count
 
 
-def _size(module: nn.Module, split: Split, taken: int) -> int:
+def _size(module: Callable[..., Any], split: Split, taken: int) -> int:
     """Samples in a batch: fewer than in evaluation where the network gives many numbers of each, as of many classes."""
     inputs, _ = split.batch(torch.arange(min(1, len(split))))
     numbers: int = sum(x.numel() for x in predictions(module(*inputs[:taken])))

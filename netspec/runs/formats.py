@@ -37,6 +37,14 @@ def exporter_of(spec: Spec, suffix: str = "") -> Exporter | None:
     return next((exporter for exporter in named if type(exporter) is cls), cls() if cls is not None else None)
 
 
+def one_view(spec: Spec) -> str:
+    """What a person should know of a file whose network is measured over several views of each image."""
+    train = spec.experiment.train
+    if train is None or train.evaluate.views is None:
+        return ""
+    return f"the file sees each image once, not in the views {train.evaluate.views} that eval and predict average"
+
+
 def need_exporter(spec: Spec, path: Path) -> Exporter:
     """The format that the ending of a path says. Raises UsageError for one that no format has."""
     exporter = exporter_of(spec, path.suffix)

@@ -22,6 +22,7 @@ from netspec.runtime.data.prefetch import Reader
 from netspec.runtime.data.split import Split, Steps
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.device.allocator import kept_memory
+from netspec.runtime.network.several_views import averaged
 from netspec.runtime.train.criterion import Criterion, predictions
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.networks import Drawn, Inputs
@@ -60,6 +61,7 @@ def _batches(
     """What the network gives for each batch, and what the losses know of that."""
     module, order = run.module().eval(), _inputs_in(run)
     section = run.spec.experiment.train
+    forward = averaged(module, section.evaluate.views) if section is not None else module
     names = tuple(run.spec.graph.outputs)
     objective = Objective(section.loss, learnt=learnt, names=names) if section is not None else None
     if objective:
@@ -67,7 +69,7 @@ def _batches(
     axes = {name: batch_axis(tensor) for name, tensor in run.spec.graph.outputs.items()}
     for inputs, _ in samples.batches(batch_size(samples, 64)):
         with torch.inference_mode():
-            given = module(*order.of_network(inputs))
+            given = forward(*order.of_network(inputs))
             held = dict(zip(names, predictions(given), strict=True))
             known: dict[str, tuple[Term, int]] = {}
             for name, (criterion, taken) in _answered(objective, given, names).items():

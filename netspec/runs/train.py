@@ -29,6 +29,7 @@ from netspec.runtime.device.device import choose_device
 from netspec.runtime.device.process_group import World, joined
 from netspec.runtime.network.base import save_own
 from netspec.runtime.network.build import build
+from netspec.runtime.network.whitening import fill_from_data
 from netspec.runtime.store.origin import ORIGIN, origin_note
 from netspec.runtime.store.own import best_weights
 from netspec.runtime.store.run_folder import RunFolder
@@ -106,6 +107,9 @@ def train(
                 _note(run, spec, data, progress, there=there, saved=going_on)
                 if spec.graph.weights.freeze.adapters and not going_on:
                     save_own(module, spec.graph.weights.freeze, spec.fitted(), run.path)
+            filled = [] if going_on else fill_from_data(module, spec, data.train)
+            if world.main:
+                progress.tell(filled)
             for remark in remarks(spec, data) if world.main and not going_on else ():
                 progress.warn(remark)
         shown = progress if world.main else None
@@ -137,6 +141,7 @@ def try_step(spec: Spec, *, allow_outside: bool = False, doubt: str = "") -> Tri
     torch.manual_seed(section.seed)
     module = build(spec, reorder=section.reorder)
     need_fit(spec, data)
+    fill_from_data(module, spec, data.train)
     networks = networks_of(spec, data)
     about: dict[str, Any] = {"frozen": spec.graph.weights.freeze, "networks": networks}
     about["last"] = last_layers(spec.graph, section)

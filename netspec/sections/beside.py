@@ -176,6 +176,7 @@ def in_turns(train: Train, path: Path) -> Iterator[Problem]:
             "optimizer": train.optimizer.needs_closure and f"{train.optimizer.said} runs a step several times",
             "accumulate": train.accumulate > 1 and "a turn is taken with one batch",
             "parallel": train.parallel != "ddp" and "fsdp parts the network",
+            "lookahead": train.lookahead is not None and "lookahead follows the network alone",
             "compile": train.compile and "compile takes a step of one network",
             "cuda_graph": train.cuda_graph and "a step of several turns is not recorded",
         }

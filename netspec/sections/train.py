@@ -65,6 +65,12 @@ class Evaluate(Record):
 
     every = Int("epochs from one evaluation to the next", 1, ge=1)
     steps = Int("steps from one evaluation to the next, besides those at the ends of epochs", None, ge=1)
+    views = Choice(
+        "what the scores of an image are the mean over, in eval and predict too: flip, it and its mirror image; "
+        "flip_shift, half of it both again, moved by a point up left and down right; null is the image alone",
+        ("flip", "flip_shift"),
+        None,
+    )
 
 
 class Checkpoint(Record):
@@ -76,6 +82,19 @@ class Checkpoint(Record):
     every = Int("epochs from one to the next; null is every evaluation, but for those within a few seconds", None, ge=1)
     steps = Int("steps from one to the next, besides those at the ends of epochs", None, ge=1)
     best = Text("the value that decides which weights are best; null is the first metric, else the loss", None)
+
+
+class Lookahead(Record):
+    """Slow weights beside those that are trained: every so many steps they come nearer, and training goes on from them.
+
+    Behind the last step the network has the slow weights. Zhang et al. (2019); with a share that grows, Jordan (2024).
+    """
+
+    example = "{every: 5, keep: 0.5}"
+
+    every = Int("steps from one meeting to the next", 5, ge=1)
+    keep = Float("share of the slow weights that a meeting at the end of the run keeps", 0.5, ge=0, lt=1)
+    power = Float("how that share grows: at step t of T it is keep times (t/T)^power; 0 is always keep", 0, ge=0)
 
 
 def Part(
@@ -138,6 +157,11 @@ class Train(Record):
     seed = Int("what all random numbers of the run follow from", 0, ge=0)
     accumulate = Int("batches whose gradients are added up to one step", 1, ge=1, le=2**31 - 1)
     ema = Float("share of the averaged weights that each step keeps; null averages none", None, gt=0, lt=1)
+    lookahead = Part(
+        "weights that follow slowly, and that training begins anew from every few steps",
+        Lookahead,
+        json=Lookahead.json_schema(),
+    )
     max_steps = Int("steps after which the run ends, whatever the epochs", None, ge=1)
     max_time = Duration("the time after which a run saves its state and ends; resumed, it has as much again", None)
     device = Choice("where to compute", ("auto", "cpu", "cuda", "mps"), "auto")
@@ -240,7 +264,7 @@ class Train(Record):
         return ["train.loss", *(f"val.{label}" for label in labels), *parts]
 
 
-R_ = TypeVar("R_", Checkpoint, Evaluate)
+R_ = TypeVar("R_", Checkpoint, Evaluate, Lookahead)
 _REQUIRED: Final = {"loss": "cross_entropy", "optimizer": "adamw lr=1e-3"}
 """Keys that must be there, each as it may be."""
 _PLAYING: Final[dict[str, Any]] = {
@@ -254,6 +278,7 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "penalties": {"*.weight": "l2 1e-4"},
     "clip_grad": 1.0,
     "ema": 0.999,
+    "lookahead": {"every": 5, "keep": 0.5},
     "passes": {"view": "augmented"},
     "teacher": "ema decay=0.999",
     "players": _PLAYING["players"],
@@ -266,7 +291,12 @@ _EXAMPLES: Final[dict[str, Any]] = {
     "reorder": False,
     "chunked_loss": False,
 }
-_HELD: Final[dict[str, type[Record]]] = {"early_stop": EarlyStop, "evaluate": Evaluate, "checkpoint": Checkpoint}
+_HELD: Final[dict[str, type[Record]]] = {
+    "early_stop": EarlyStop,
+    "evaluate": Evaluate,
+    "checkpoint": Checkpoint,
+    "lookahead": Lookahead,
+}
 
 
 class Training(Section):
@@ -405,6 +435,7 @@ class _Reader:
             "players": lambda v, p: read_players(v, p, self.lookup),
             "evaluate": lambda v, p: self._record(v, p, Evaluate),
             "checkpoint": lambda v, p: self._record(v, p, Checkpoint),
+            "lookahead": lambda v, p: self._record(v, p, Lookahead),
         }
         if key in readers:
             return readers[key](value, at.path)
@@ -559,6 +590,7 @@ class _Reader:
                 (f"{each.said} needs whole parameters" for each in train.optimizers if not each.shardable), ""
             ),
             "penalties": train.penalties and "penalties are on whole parameters",
+            "lookahead": train.lookahead and "lookahead takes a network that is whole",
             "compile": train.compile and "compile takes a network that is whole",
             "channels_last": train.channels_last and "channels_last turns weights around",
         }

@@ -17,6 +17,7 @@ from netspec.machine import shown_bytes
 from netspec.saved import Held, Storage, Tape
 from netspec.saved.peak import peak, weighing
 from netspec.sections.experiment import Experiment
+from netspec.sections.param_groups import OTHER, options_of
 from netspec.sections.train import Train
 from netspec.tensors import Tensor
 from netspec.views.last_layers import STRETCH, last_steps
@@ -179,12 +180,17 @@ def forecast(
         tape.unknown["further passes and networks of a step"] = None
     trained = graph.trained()
     count = sum(prod(map(int, shape)) for shape in trained.values())
-    copies, averages = train.optimizer.copies(), 0
-    if copies is None:
-        tape.unknown[train.optimizer.said] = None
+    averages = held = 0
+    for path, shape in trained.items():
+        optimizer = options_of(path, train.groups).get(OTHER, train.optimizer)
+        if (copies := optimizer.copies()) is None:
+            tape.unknown[optimizer.said] = None
+        held += 4 * prod(map(int, shape)) * (copies or 0) + 4 * optimizer.counters
     all_bytes = _weights(graph)
     if train.ema is not None or (train.teacher is not None and train.teacher.averaged):
         averages = all_bytes
+    if train.lookahead is not None:
+        averages += 4 * count + _buffers(graph, counters=0)
     found = {**_told(graph, facts), **(sizes or {})}
     macs = graph.macs()
     return Forecast(
@@ -195,7 +201,7 @@ def forecast(
         found,
         all_bytes,
         4 * count,
-        4 * count * (copies or 0) + 4 * len(trained) * train.optimizer.counters,
+        held,
         averages,
         None if macs is None else macs * (6 * train.samples),
         tuple(tape.unknown),
@@ -220,11 +226,15 @@ def device_of(train: Train) -> str:
 
 def _weights(graph: Graph) -> int:
     """Bytes of parameters and buffers; the counters of batch norms are whole numbers."""
-    buffers = sum(
-        (8 if name.endswith("num_batches_tracked") else 4) * prod(map(int, shape))
+    return 4 * graph.parameter_count + _buffers(graph)
+
+
+def _buffers(graph: Graph, counters: int = 8) -> int:
+    """Bytes of buffers, each of the counters of batch norms so many."""
+    return sum(
+        (counters if name.endswith("num_batches_tracked") else 4) * prod(map(int, shape))
         for name, shape in graph.buffers().items()
     )
-    return 4 * graph.parameter_count + buffers
 
 
 def _convolves(graph: Graph) -> bool:

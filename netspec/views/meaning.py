@@ -94,6 +94,8 @@ def train_words(train: Train) -> Meaning:
     if hasattr(train.scheduler, "monitor"):  # its rates follow from what is measured, and when
         found["evaluate"] = worded(train.evaluate)
     found |= {name: worded(getattr(train, name)) for name in SHAPING}
+    if train.lookahead is not None:
+        found["lookahead"] = worded(train.lookahead)
     if train.composed:
         found |= {name: worded(getattr(train, name)) for name in BESIDE}
     found |= {f"penalties.{each.key}": worded(each.penalties) for each in train.penalties}

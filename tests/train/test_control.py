@@ -125,6 +125,7 @@ def test_the_seconds_of_all_parts_are_added_up(clock: Clock, tmp_path: Path) -> 
         ({"optimizer": "adamw"}, r"began with optimizer SGD\(lr=0.1\), now it has AdamW\(\)"),
         ({"scheduler": "cosine"}, r"began with scheduler none, now it has CosineAnnealingLR\(\) over 8 steps"),
         ({"ema": 0.9}, "began with ema none, now it has 0.9"),
+        ({"lookahead": {}}, r"began without lookahead Lookahead\(\) over 8 steps, which it has now"),
         ({"seed": 1}, "began with seed 0, now it has 1"),
     ],
     ids=lambda v: next(iter(v)) if isinstance(v, dict) else "",

@@ -281,6 +281,25 @@ def test_averaged_weights_are_what_the_run_ends_with() -> None:
     assert torch.equal(next(mine.parameters()), average)
 
 
+def test_training_goes_on_from_slow_weights() -> None:
+    """As airbench94 looks ahead: statistics too, with a share that grows, and the slow weights in the end."""
+    mine, theirs, data = perceptron(norm=True), perceptron(norm=True), classes()
+    train(mine, section(lookahead={"every": 3, "keep": 0.8, "power": 3}, max_steps=8), data)
+    state = {name: x for name, x in theirs.state_dict().items() if x.is_floating_point()}
+    slow = {name: x.clone() for name, x in state.items()}
+    taken = 0
+
+    def meet(*_: Any) -> None:
+        nonlocal taken
+        taken += 1
+        for keep in [0.8 * (taken / 8) ** 3] * (taken % 3 == 0) + [1.0] * (taken == 8):
+            for name, x in state.items():
+                x.copy_(slow[name].lerp_(x, 1 - keep))
+
+    by_hand(theirs, torch.optim.SGD(theirs.parameters(), lr=0.1), data, 8, meet)
+    assert equal(mine, theirs)
+
+
 @pytest.mark.parametrize("loss", [{"ce": {"weight": [1, 20, 5]}}, "ce ignore_index=1", "ce ignore_index=2"], ids=str)
 def test_accumulated_batches_are_one_large_batch_where_samples_count_differently(loss: Any) -> None:
     data = classes(64, val=0)

@@ -122,6 +122,7 @@ SCHEDULES: list[Any] = [
 REST: list[dict[str, Any]] = [
     {"accumulate": 2, "batch": 8},
     {"ema": 0.8},
+    {"lookahead": {"every": 2, "keep": 0.7, "power": 3}},
     {"clip_grad": 0.5},
     {"precision": "bf16"},
     {"early_stop": "val.loss patience=2 min_delta=10"},

@@ -43,6 +43,8 @@ def expected(*overrides: str, text: str = SPEC, sizes: dict[str, int] | None = N
     [
         [],
         ["train.loss=ce label_smoothing=0.1", "train.optimizer=sgd lr=0.1 momentum=0.9", "train.ema=0.9"],
+        ["train.lookahead={every: 3}"],
+        ["train.optimizer=muon lr=0.1", 'train.groups={"*.bias": adamw, bn: adamw}'],
         ["train.channels_last=false", "train.reorder=false"],
         ["train.precision=bf16", "train.accumulate=2"],
     ],

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-from netspec.initializers import Initializer, LecunNormal
-from netspec.python.nodes import call, keyword, named, valued
+from netspec.initializers import Initializer, LecunNormal, PartialDirac
+from netspec.python.nodes import attribute, call, item, keyword, named, valued
 from netspec.wraps import ADAPTED, Wrap
 
 WRAPPING: Final = {
@@ -40,6 +40,8 @@ def fill_name(cls: type[Initializer]) -> str:
     """The function that fills a tensor: `nn.init.normal_`."""
     if cls is LecunNormal:
         return "nn.init.kaiming_normal_"  # of gain 1, where its nonlinearity is none
+    if cls is PartialDirac:
+        return "nn.init.dirac_"
     return f"nn.init.{cls.called()}_"
 
 
@@ -51,4 +53,6 @@ def filled(initializer: Initializer, tensor: ast.expr) -> ast.Call:
     named = [keyword(name, valued(value)) for name, value in others.items()]
     if isinstance(initializer, LecunNormal):
         named.append(keyword("nonlinearity", valued("linear")))
+    if isinstance(initializer, PartialDirac):
+        tensor = item(tensor, ast.Slice(None, item(attribute(tensor, "shape"), valued(1)), None))
     return call(fill_name(type(initializer)), tensor, *leading, *named)

@@ -15,6 +15,7 @@ from netspec.runtime.data.split import Data, seeded
 from netspec.runtime.device.device import make_forward
 from netspec.runtime.device.parallel import Sharded, Whole
 from netspec.runtime.device.process_group import World
+from netspec.runtime.network.several_views import averaged
 from netspec.runtime.network.stretches import holding_back
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.store.saver import Keeper
@@ -76,6 +77,9 @@ class Trainer:
 
         forward, shown = called(spread.call, spread.module), self.state.shown
         self.measured = forward if shown is spread.call else called(shown, shown)
+        if train.evaluate.views is not None:
+            whole = make_forward(shown, train, self.state.device, channels_last)
+            self.measured = averaged(whole, train.evaluate.views)
         self.stepper = Stepper(forward, self.state, train, self.parts)
         self.keeper = Keeper(run, train, progress.warn, world)
         self.history = History(self.state.best.monitor)
@@ -193,6 +197,8 @@ class Trainer:
             state.parts[position.index] = self.stepper.losses
         for schedule in state.schedules:
             schedule.after(position.step)
+        if state.slow is not None:
+            state.slow.after(position.step + 1)
         if state.average is not None:
             state.average.update_parameters(state.module)
         if state.networks is not None and state.networks.averaged is not None:

@@ -11,13 +11,14 @@ import inspect
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from torch import nn
 
 from netspec.errors import UsageError
 from netspec.optimizers.base import Optimizer
+from netspec.optimizers.descent import Muon
 from netspec.sections.param_groups import OTHER, Group, options_of
 
 WRAPPED: Final = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
@@ -134,11 +135,59 @@ def _make_one(
         if entry.ranks and p.dim() not in entry.ranks:
             shape = " x ".join(map(str, p.shape))
             way = f'groups: {{"{path}": adamw lr=1e-3}}'
-            raise UsageError(f"{name} takes matrices only, {path} is {shape}. Give it another optimizer, as in {way}.")
+            text = f"{name} takes matrices and filters only, {path} is {shape}"
+            raise UsageError(f"{text}. Give it another optimizer, as in {way}.")
     keywords = entry.keywords()
     if all(keywords.get(word) is None for word in HOW):
         keywords |= _update_kind(entry, [p for _, p in trained], sparse)
-    return light(cls)(list(param_groups(trained, groups, later)), **keywords)
+    made = list(param_groups(trained, groups, later))
+    return muon(made, keywords, entry.rescaled) if isinstance(entry, Muon) else light(cls)(made, **keywords)
+
+
+def muon(groups: Sequence[dict[str, Any]], keywords: Mapping[str, Any], rescaled: bool) -> torch.optim.Optimizer:
+    """Torch's Muon, which takes matrices only, over filters too.
+
+    `rescaled`, or that option of a group, brings them to a norm before each step.
+    """
+    groups = [{"rescaled": True, **group} for group in groups] if rescaled else groups
+    flat = [{**group, "params": [nn.Parameter(_matrix(p)) for p in group["params"]]} for group in groups]
+    made: Any = _flattening()(flat, **keywords)
+    made.defaults["rescaled"] = rescaled
+    for own, group in zip(made.param_groups, groups, strict=True):
+        own["params"] = group["params"]
+    return cast("torch.optim.Optimizer", made)
+
+
+@cache
+def _flattening() -> type[torch.optim.Optimizer]:
+    """Torch's Muon over parameters of more axes, each updated as the matrix whose memory it is."""
+    base: Any = light(torch.optim.Muon)
+
+    class Muon(base):  # type: ignore[misc]  # which class it is, is known when it runs
+        def _init_group(self, group: Any, parameters: list[Any], gradients: list[Any], momenta: list[Any]) -> bool:
+            for p in group["params"]:
+                if p.grad is not None and "momentum_buffer" not in self.state[p]:
+                    self.state[p]["momentum_buffer"] = torch.zeros_like(p)
+            complex_ones: bool = super()._init_group(group, parameters, gradients, momenta)
+            for n, p in enumerate(parameters):
+                parameters[n], momenta[n] = _matrix(p), _matrix(momenta[n])
+                gradients[n] = gradients[n].permute(_order(p)).reshape(len(p), -1)
+                if group.get("rescaled"):
+                    parameters[n].mul_(len(p) ** 0.5 / parameters[n].norm().clamp(min=group["eps"]))
+            return complex_ones
+
+    return Muon
+
+
+def _order(p: torch.Tensor) -> list[int]:
+    """The axes of a parameter as they lie in memory, its first axis first."""
+    rest = range(1, p.dim())
+    return [0, *(rest if p.is_contiguous() else sorted(rest, key=p.stride().__getitem__, reverse=True))]
+
+
+def _matrix(p: torch.Tensor) -> torch.Tensor:
+    """The memory of a parameter as a matrix, (outputs, all else); orthogonalising knows no order of columns."""
+    return p.detach() if p.dim() == 2 else p.detach().permute(_order(p)).view(len(p), -1)
 
 
 def param_groups(

@@ -21,6 +21,7 @@ from netspec.runtime.network.freezing import changing, freeze, frozen_then, late
 from netspec.runtime.network.weights import need_same
 from netspec.runtime.train.forms import need_alike, need_held, need_tensor, need_tensors
 from netspec.runtime.train.history import Goal, Watch
+from netspec.runtime.train.lookahead import Slow
 from netspec.runtime.train.loss import PLAYERS, Objective
 from netspec.runtime.train.networks import MAIN, Networks
 from netspec.runtime.train.optimizers import gives_sparse, make_optimizer, restore_optimizer
@@ -138,6 +139,12 @@ class State:
         whole = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
         self.named = named = [(name, p) for name, p in whole if not _owner(name, train)]
         self.trained = [p for _, p in whole if p.requires_grad]
+        self.slow: Slow | None = None
+        """The weights that training looks back to every few steps."""
+        if train.lookahead is not None:
+            measured = ((name, b) for name, b in module.named_buffers() if b.is_floating_point())
+            followed = {name: tensor for name, tensor in (*whole, *measured) if _moves(tensor)}
+            self.slow = Slow(train.lookahead, followed, self.total)
         sparse = any(map(gives_sparse, module.modules()))
         self.optimizer = make_optimizer(
             *(train.optimizer, named, train.groups), sparse=sparse, later=later(module, frozen)
@@ -165,7 +172,8 @@ class State:
         self.norm = torch.full((), torch.inf, device=self.device)
         """Of the gradient of the newest step that ends a record, before it was clipped; nan where none is known."""
         self._before, self._began = 0.0, time.perf_counter()
-        self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
+        words = _words(train, named) if meaning is None else meaning
+        self.origin = _origin(train, self.schedule.length, self.total, words)
         if self.base:
             self.origin["the base of lora"] = self.base[:16]
         self.fingerprint = data.fingerprint()
@@ -280,6 +288,7 @@ class State:
             "optimizer": gather(self.optimizer.state_dict()),
             "schedule": self.schedule.state(),
             "average": gather(self._saved(self.average)) if self.average is not None else None,
+            **({"slow": self.slow.held} if self.slow is not None else {}),
             **({"players": self._players()} if self.turns else {}),
             **({"teacher": self._teacher()} if self.networks is not None and self.networks.teacher is not None else {}),
             "random": self.world.gathered(self._random()),
@@ -332,6 +341,8 @@ class State:
         if self.average is not None:
             averaged = self.spread.scatter(state["average"], self.average.state_dict())
             self.average.load_state_dict(averaged, strict=whole)
+        if self.slow is not None:
+            self.slow.load(state["slow"])
         for turn in self.turns:
             if turn.name != MAIN:
                 kept = state["players"][turn.name]
@@ -386,9 +397,10 @@ class State:
             "module": self._saved(self.module),
             "loss": self.objective.module.state_dict(),
             "average": average or {},
+            "slow": self.slow.held if self.slow is not None else {},
         }
         for name, tensors in owns.items():
-            need_tensors(state[name] or {}, tensors, name)
+            need_tensors(state.get(name) or {}, tensors, name)
         need_alike(state["optimizer"]["param_groups"], own["param_groups"], "param_groups")
         if [each["params"] for each in state["optimizer"]["param_groups"]] != [
             g["params"] for g in own["param_groups"]
@@ -452,6 +464,11 @@ def _mean(losses: torch.Tensor, shares: torch.Tensor, sums: bool) -> float:
     return float(total / whole.where(whole > 0, 1))
 
 
+def _moves(tensor: torch.Tensor) -> bool:
+    """Whether a step may change a tensor: a parameter that is trained, or what is no parameter."""
+    return tensor.requires_grad or not isinstance(tensor, nn.Parameter)
+
+
 def _owner(name: str, train: Train) -> str:
     """The player that trains a parameter, of a network or of a player's own; empty for the network itself."""
     for player in train.players:
@@ -482,11 +499,13 @@ def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict
     return found
 
 
-def _origin(train: Train, length: int, meaning: Mapping[str, str]) -> dict[str, str]:
-    """What may not change between a stop and a resume, where the schedule has so many steps of its own."""
+def _origin(train: Train, length: int, total: int, meaning: Mapping[str, str]) -> dict[str, str]:
+    """What may not change between a stop and a resume, in a run of `total` steps and `length` of its schedule."""
     found = dict(meaning)
     if train.scheduler and train.scheduler.stretches(length):
         found["scheduler"] += f" over {length:,} {train.scheduler.unit}s"
+    if train.lookahead is not None:
+        found["lookahead"] += f" over {total:,} steps"
     return found
 
 

@@ -70,7 +70,8 @@ def _held(trainer: Trainer) -> list[torch.Tensor]:
     """What is there all the time and no optimizer's: parameters and buffers, of losses and averages too."""
     state = trainer.state
     modules = [state.module, state.objective.module, *([state.average] if state.average is not None else [])]
-    return [each for m in modules for each in (*m.parameters(), *m.buffers())]
+    slow = state.slow.held.values() if state.slow is not None else ()
+    return [*slow, *(each for m in modules for each in (*m.parameters(), *m.buffers()))]
 
 
 def _states(trainer: Trainer) -> list[torch.Tensor]:

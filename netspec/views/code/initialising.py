@@ -200,7 +200,7 @@ def _over_parameters(rules: Sequence[Rule], owners: Sequence[Owner], names: Coll
         owner.name_of(tensor): (number, tensor, initializer)
         for owner in owners
         for tensor, (number, initializer) in owner.plan.items()
-        if not isinstance(initializer, Default)
+        if initializer.printed
     }
     fixed = all(isinstance(initializer, Zeros | Ones | Constant) for _, _, initializer in filled_ones.values())
     in_order = list(filled_ones) == [name for name in names if name in filled_ones]
@@ -361,7 +361,7 @@ def _plan(owner: Owner, module: ast.expr) -> Plan:
     """The statements that fill a module's tensors, by tensor."""
     plan: Plan = {}
     for tensor, (_, initializer) in owner.plan.items():
-        if isinstance(initializer, Default):
+        if not initializer.printed:
             continue
         if tensor == "weight" and owner.wrap:
             plan |= _wrapped(owner.wrap, owner.dim, initializer, module)

@@ -31,6 +31,7 @@ from netspec.views.code.program import Class, Plan, Program, Rules, Signature
 from netspec.views.code.rows import Stiff
 from netspec.views.code.slots import Slots
 from netspec.views.code.tidy import decided, merged
+from netspec.words import listed
 
 
 def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None) -> str:
@@ -145,9 +146,12 @@ def _docstring(graph: Graph) -> str:
     inputs = ", ".join(_shape(tensor) for tensor in graph.inputs.values())
     outputs = ", ".join(_shape(tensor) for tensor in graph.outputs.values())
     whole = f"{graph.name}: {inputs} in, {outputs} out, {graph.parameter_count:,} parameters."
-    if len(whole) <= WIDTH - 6:
+    filled = listed(graph.from_data())
+    if len(whole) <= WIDTH - 6 and not filled:
         return whole
-    text = (f"In: {inputs}.", f"Out: {outputs}.", f"{graph.parameter_count:,} parameters.")
+    text = [f"In: {inputs}.", f"Out: {outputs}.", f"{graph.parameter_count:,} parameters."]
+    if filled:
+        text.append(f"A run computes {filled} from its data; here torch's own draw stands.")
     return "\n".join([f"{graph.name}.", "", *(line for part in text for line in wrap(part, WIDTH)), ""])
 
 
