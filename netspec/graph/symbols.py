@@ -14,9 +14,10 @@ Only the first of them is a name that Python has, so none is taken for another.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from functools import lru_cache
-from typing import Any, Final, SupportsInt, TypeGuard
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial, reduce
+from typing import Any, Final, NamedTuple, SupportsInt, TypeGuard
 
 from netspec.language.expressions import COMPARE
 from netspec.python.nodes import same
@@ -267,18 +268,29 @@ def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:
 def again(node: ast.BinOp, left: Node, right: Node) -> Node:
     """What `node` is of two others. A product that a spec spells out stays one: that it is whole may be chance."""
     if not (spelt := getattr(node, "spelt", False)):
-        return combined(node.op, left, right, is_exact(node))
+        return combined(node.op, left, right, is_exact(node), whole=getattr(node, "whole", False))
     made = combined(node.op, left, right, is_exact(node), spelt)
     if isinstance(made, ast.BinOp) and isinstance(made.op, ast.Mult):
         made.spelt = True  # type: ignore[attr-defined]
     return made
 
 
-def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spelt: bool = False) -> Node:
+def combined(
+    op: ast.operator, left: Node, right: Node, exact: bool = False, spelt: bool = False, *, whole: bool = False
+) -> Node:
     """Two expressions in one, with numbers computed and without what changes nothing: `c` for `c * 1`.
 
     `exact` says that a division leaves nothing over here, so that `c // 2 * 2` is `c` again unless that is `spelt` so.
+    A sum of `whole` numbers may be taken in any order, which rounds no other way.
     """
+    made = _combined(op, left, right, exact, spelt, whole)
+    if whole and isinstance(made, ast.BinOp):
+        made.whole = True  # type: ignore[attr-defined]
+    return made
+
+
+def _combined(op: ast.operator, left: Node, right: Node, exact: bool, spelt: bool, whole: bool) -> Node:
+    """What `combined` gives, which remembers of it whether it is whole."""
     # Only what is the same for every value of the symbols is shortened.
     a, b = number(left), number(right)
     if a is not None and b is not None and (kind := _EXACT.get(type(op))) and not (b == 0 and type(op) in _DIVIDING):
@@ -287,6 +299,8 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spe
         return ast.Constant(a * a)
     if b is not None and (simpler := _simpler(op, left, b)) is not None:
         return simpler
+    if whole and isinstance(op, ast.Add | ast.Sub) and (flat := _flattened(op, left, right)) is not None:
+        return flat
     match op:
         case ast.Add() if a == 0:
             return right
@@ -294,7 +308,7 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spe
             return right if a == 1 else ast.Constant(0)
         case ast.Mult() if a is not None and (inner := _multiple(right)):
             return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
-        case ast.Sub() if same(left, right):
+        case ast.Sub() if same(left, right) and LOST.id not in symbols(left):
             return ast.Constant(0)
         case ast.FloorDiv() if (rest := _cancelled(left, right)) is not None:
             return rest
@@ -304,8 +318,8 @@ def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spe
             return outer
         case ast.Add() if (sum_ := _gathered(left, right)) is not None:
             return sum_
-        case ast.Mult() if not spelt and (whole := _undivided(left, right) or _undivided(right, left)) is not None:
-            return whole
+        case ast.Mult() if not spelt and (undone := _undivided(left, right) or _undivided(right, left)) is not None:
+            return undone
         case ast.Mult() if isinstance(left, ast.BinOp) and same(left, right):
             return ast.BinOp(left, ast.Pow(), ast.Constant(2))
         case ast.FloorDiv() if exact and (inner := _multiple(left)) is not None and inner[0] == -1:
@@ -430,6 +444,84 @@ def _gathered(left: Node, right: Node) -> Node | None:
     return whole if before is None else ast.BinOp(before, ast.Add(), whole)
 
 
+def _flattened(op: ast.operator, left: Node, right: Node) -> Node | None:
+    """A sum without brackets, with each part once: `3 * c + n` for `2 * c + (n + c)`; None where it is that already."""
+    terms, more = _terms(left, 1), _terms(right, _signed(op, 1))
+    known = {term.key: place for place, term in enumerate(terms)}
+    if (len(more) == 1 and more[0].key not in known) or LOST.id in symbols(left) | symbols(right):
+        return None
+    for term in more:
+        place = known.setdefault(term.key, len(terms))
+        if place == len(terms):
+            terms.append(term)
+        else:
+            before = terms[place]
+            terms[place] = Term(before.times + term.times, before.factors, None, before.spelt or term.spelt)
+    terms = sorted((term for term in terms if term.times), key=lambda term: not term.factors)
+    first = next((term for term in terms if term.times > 0), None)
+    if first is None:
+        positive = [term._replace(times=-term.times) for term in terms]
+        return combined(ast.Mult(), ast.Constant(-1), _added(positive)) if positive else ast.Constant(0)
+    return _added([first, *(term for term in terms if term is not first)])
+
+
+class Term(NamedTuple):
+    """A part of a sum: how often it has a product."""
+
+    times: int
+    factors: tuple[Node, ...]
+    node: Node | None = None
+    """It as the spec has it, but for its sign."""
+    spelt: bool = False
+    """Whether the spec has the product itself, which stays one."""
+
+    @property
+    def key(self) -> Hashable:
+        """What is equal for equal products."""
+        return frozenset(Counter(map(key, self.factors)).items())
+
+    @property
+    def said(self) -> Node:
+        """It as an expression without a sign."""
+        if self.node is not None:
+            return self.node
+        product = reduce(partial(combined, ast.Mult(), spelt=self.spelt), self.factors, ast.Constant(1))
+        if self.spelt and isinstance(product, ast.BinOp):
+            product.spelt = True  # type: ignore[attr-defined]
+        return combined(ast.Mult(), ast.Constant(abs(self.times)), product)
+
+
+def _added(terms: Sequence[Term]) -> Node:
+    """The sum of these, of which the first is not taken off."""
+    found = terms[0].said
+    for term in terms[1:]:
+        found = ast.BinOp(found, ast.Add() if term.times > 0 else ast.Sub(), term.said)
+    return found
+
+
+def _terms(node: Node, sign: int) -> list[Term]:
+    """What is added up in a sum, or taken off."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
+        return [*_terms(node.left, sign), *_terms(node.right, _signed(node.op, sign))]
+    found = _product(node)
+    return [found._replace(times=sign * found.times, node=node if found.times > 0 and found.factors else None)]
+
+
+def _product(node: Node) -> Term:
+    """What is multiplied in a product, the number in it apart."""
+    match node:
+        case ast.Constant() if (count := number(node)) is not None:
+            return Term(count, ())
+        case ast.UnaryOp(op=ast.USub()):
+            inner = _product(node.operand)
+            return inner._replace(times=-inner.times)
+        case ast.BinOp(op=ast.Mult()):
+            left, right = _product(node.left), _product(node.right)
+            spelt = left.spelt or right.spelt or getattr(node, "spelt", False)
+            return Term(left.times * right.times, left.factors + right.factors, None, spelt)
+    return Term(1, (node,))
+
+
 def _is_sum(node: Node) -> TypeGuard[ast.BinOp]:
     """Whether a node adds two others."""
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
@@ -456,8 +548,8 @@ def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, r
     if weight > MAX_WEIGHT:
         return traced(value, LOST, 1)
     exact = isinstance(op, ast.FloorDiv) and int(left) % int(right) == 0
-    node = combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right), exact)
-    return traced(value, node, weight if isinstance(node, ast.BinOp) else 1)
+    node = combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right), exact, whole=True)
+    return traced(value, node, _weight(node))
 
 
 def _weight(node: ast.AST) -> int:

@@ -1,4 +1,4 @@
-"""Classes that hold nothing but numbers, as the functions that they are: `rotary(x, cos, sin)` for `self.q(x, cos, sin)`.
+"""Classes that hold only numbers, as the functions that they are: `rotary(x, cos, sin)` for `self.query(x, cos, sin)`.
 
 What their constructors are given, the functions are given, and who calls them keeps it.
 """
@@ -285,8 +285,8 @@ def _called(node: Tree, members: Mapping[str, _Given], name: str, comments: dict
     match node, copy:
         case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr)), ast.Call() if attr in members:
             given = members[attr]
-            made = ast.Call(named(name), [*copy.args, *given.args], [*copy.keywords, *given.keywords])
-            return made  # type: ignore[return-value]
+            args, keywords = [*copy.args, *given.args], [*copy.keywords, *given.keywords]
+            return ast.Call(named(name), args, keywords)  # type: ignore[return-value]
     return _commented(node, copy, comments)
 
 
