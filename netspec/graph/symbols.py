@@ -457,7 +457,8 @@ def _flattened(op: ast.operator, left: Node, right: Node) -> Node | None:
         else:
             before = terms[place]
             terms[place] = Term(before.times + term.times, before.factors, None, before.spelt or term.spelt)
-    terms = sorted((term for term in terms if term.times), key=lambda term: not term.factors)
+    begin, *rest = terms  # a number stays where the sum begins with it, else it is told last
+    terms = [term for term in (begin, *sorted(rest, key=lambda term: not term.factors)) if term.times]
     first = next((term for term in terms if term.times > 0), None)
     if first is None:
         positive = [term._replace(times=-term.times) for term in terms]

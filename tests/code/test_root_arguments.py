@@ -573,3 +573,30 @@ def test_no_argument_lies_in_any_spec_that_is_drawn() -> None:
     for seed in range(10, 40):
         with suppress(netspec.SpecError):
             assert lie(drawn(seed)) == "", seed
+
+
+SHARED = """
+    input: 8
+    params: {depth: 3, times: 2}
+    blocks: {again n: {a: linear 8, b: {repeat: $n, layers: [use(prev) a, abs]}}}
+    layers:
+      first: [linear 8, tanh]
+      more: {repeat: $(depth - 1), layers: [use(prev) first]}
+      halved: {repeat: $times, layers: [mul 0.5, add 1]}
+      block: again $(depth + 1)
+      head: linear 2
+    """
+
+
+@pytest.mark.parametrize("values", [{"depth": 1}, {"depth": 5, "times": 4}, {"times": 0}])
+def test_a_repeat_that_only_runs_modules_again_has_as_many_rounds_as_the_argument_says(values: dict[str, int]) -> None:
+    spec = netspec.loads(SHARED)
+    cls = module_class(spec.source(), spec.name)
+    assert taken(cls) == {"depth": 3, "times": 2}
+    torch.manual_seed(0)
+    wanted = netspec.loads(SHARED, [f"params.{name}={value}" for name, value in values.items()]).build()
+    torch.manual_seed(0)
+    found = cls(**values)
+    x = torch.randn(3, 8)
+    assert [*found.state_dict()] == [*wanted.state_dict()]
+    assert torch.equal(found(x), wanted(x))

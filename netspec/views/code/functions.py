@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -215,9 +216,10 @@ def _function(bare: _Bare, name: str, comments: dict[ast.stmt, str]) -> ast.Func
         kw_defaults=known.kw_defaults,
         defaults=known.defaults,
     )
-    computed = {attr: node for attr, node in bare.kept.items() if not isinstance(node, ast.Name)}
-    before = [assign(stored(attr), node) for attr, node in computed.items()]
-    reads = {attr: node if isinstance(node, ast.Name) else named(attr) for attr, node in bare.kept.items()}
+    often = Counter(map(_attribute, walk(run)))
+    held = {attr: node for attr, node in bare.kept.items() if often[attr] > 1 and not isinstance(node, ast.Name)}
+    before = [assign(stored(attr), node) for attr, node in held.items()]
+    reads = {attr: named(attr) if attr in held else node for attr, node in bare.kept.items()}
     body = [_over(statement, reads, comments) for statement in run.body]
     made = ast.FunctionDef(name, head, [*before, *body], [])
     if run in comments:
