@@ -600,3 +600,32 @@ def test_a_repeat_that_only_runs_modules_again_has_as_many_rounds_as_the_argumen
     x = torch.randn(3, 8)
     assert [*found.state_dict()] == [*wanted.state_dict()]
     assert torch.equal(found(x), wanted(x))
+
+
+REDUCED = """
+    input: 4x32x32
+    params: {reductions: [4, 2, 1], widths: [6, 8, 10]}
+    blocks:
+      cell c reduce:
+        - when: reduce > 1
+          layers: {sr: conv $(in.c) k$reduce s$reduce, norm: bn}
+        - out: conv $c k1
+    layers:
+      a: cell $(widths[0]) $(reductions[2])
+      b: {repeat: 3, layers: ["cell $(widths[i]) $(reductions[i])"]}
+      c: gap, fc 3
+    """
+
+
+@pytest.mark.parametrize("values", [[2, 1, 4], [1, 1, 1], [2, 2, 2], [1, 4, 2]])
+def test_a_list_is_an_argument_whose_entries_decide_which_uses_have_a_step(values: list[int]) -> None:
+    spec = netspec.loads(REDUCED)
+    cls = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["reductions", "widths"]
+    torch.manual_seed(0)
+    wanted = netspec.loads(REDUCED, [f"params.reductions={values}"]).build()
+    torch.manual_seed(0)
+    found = cls(reductions=values)
+    x = torch.randn(2, 4, 32, 32)
+    assert [*found.state_dict()] == [*wanted.state_dict()]
+    assert torch.equal(found(x), wanted(x))
