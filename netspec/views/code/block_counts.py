@@ -10,8 +10,8 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from netspec.graph.combining import Node, symbols
 from netspec.graph.model import Graph, Level
-from netspec.graph.symbols import Node, symbols
 from netspec.python.names import class_name
 from netspec.python.nodes import same, walk
 from netspec.sections.document import Document

@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from netspec.graph.combining import symbols
 from netspec.graph.model import Step
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
-from netspec.graph.symbols import plain, root_symbol, symbols
+from netspec.graph.symbols import plain, root_symbol
 from netspec.python.expressions import text
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from netspec.graph.symbols import combined, plain
+from netspec.graph.combining import combined
+from netspec.graph.symbols import plain
 from netspec.python.expressions import text
 from netspec.python.names import identifier
 from netspec.python.nodes import (

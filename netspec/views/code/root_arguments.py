@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from netspec.graph.combining import LOST, Node, symbols
 from netspec.graph.model import Graph, Level
-from netspec.graph.symbols import LOST, Node, node_of, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import node_of, plain, replaced, root_symbol
 from netspec.graph.tracing import computed
 from netspec.python.nodes import walk
 from netspec.sections.document import Document
