@@ -22,6 +22,7 @@ from netspec.runtime.train.notebook import Plots, in_notebook
 from netspec.runtime.train.progress import Lines, Plan
 from netspec.runtime.train.telling import progress_for
 from netspec.sweeps.results import Sweep, Trial
+from tests.effort import HANGING
 from tests.views.test_report import HOSTILE, Parsed, records, trained
 
 __all__ = ["trained"]  # a fixture
@@ -40,10 +41,10 @@ def words(value: Any) -> str:
 def test_a_spec_and_a_graph_show_themselves(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(SMALL)
     spec = netspec.load(tmp_path / "small.yaml")
-    assert repr(spec) == "<Spec Small in small.yaml: 15 parameters, 4 to 3>"
-    assert repr(spec.graph) == "<Graph Small: 15 parameters, 4 to 3>"
+    assert repr(spec) == "<Spec Small in small.yaml: 4 -> 3, 15 parameters, 12 MACs>"
+    assert repr(spec.graph) == "<Graph Small: 4 -> 3, 15 parameters, 12 MACs>"
     assert "layers: [linear 3, relu]" in words(spec)
-    assert "15 parameters, 4 to 3." in words(spec.graph)
+    assert "4 -> 3, 15 parameters, 12 MACs." in words(spec.graph)
 
 
 def test_runs_show_themselves(trained: Path) -> None:
@@ -144,7 +145,7 @@ def test_the_example_runs_in_a_notebook(tmp_path: Path, monkeypatch: pytest.Monk
     books: Any = nbformat  # its functions have no types
     book = books.read(EXAMPLE, as_version=4)
     book.cells.append(books.v4.new_code_cell("%%netspec\ninput: 4\nlayers: [liner 3]", id="wrong"))
-    NotebookClient(book, timeout=120, allow_errors=True).execute(cwd=str(tmp_path))
+    NotebookClient(book, timeout=HANGING, allow_errors=True).execute(cwd=str(tmp_path))
     told = {cell.id: cell.outputs for cell in book.cells if cell.cell_type == "code"}
     assert [name for name, outputs in told.items() if any(o.output_type == "error" for o in outputs)] == ["wrong"]
     (wrong,) = told["wrong"]

@@ -70,6 +70,8 @@ def combined(
 
 def _combined(op: ast.operator, left: Node, right: Node, exact: bool, spelt: bool, whole: bool) -> Node:
     """What `combined` gives, which remembers of it whether it is whole."""
+    if LOST.id in (getattr(left, "id", ""), getattr(right, "id", "")):
+        return LOST  # an unknown size less another is not 0
     # Only what is the same for every value of the symbols is shortened.
     a, b = number(left), number(right)
     if a is not None and b is not None and (kind := _EXACT.get(type(op))) and not (b == 0 and type(op) in _DIVIDING):

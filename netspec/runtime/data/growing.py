@@ -18,6 +18,7 @@ import numpy as np
 
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
+from netspec.json_text import json_text
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
@@ -117,7 +118,7 @@ class GrowingWords(Sequence[str]):
         self._path = self._path or self._folder.file()
         with self._path.open("ab") as stream:
             self._stretches.append((self._spilled, stream.tell()))
-            stream.write(json.dumps(self._held).encode() + b"\n")
+            stream.write(json_text(self._held).encode() + b"\n")
         self._spilled += len(self._held)
         self._held, self._size = [], 0
 

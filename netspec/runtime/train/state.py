@@ -162,7 +162,7 @@ class State:
         self.shares[-1] = self.count - (self.per_epoch - 1) * self.samples
         self.parts = torch.zeros(self.per_epoch, 2, len(self.objective.names), device=self.device)
         """Of several losses each, and what it counts for in the mean of the epoch, step by step."""
-        self.norm = torch.full((), torch.nan, device=self.device)
+        self.norm = torch.full((), torch.inf, device=self.device)
         """Of the gradient of the newest step that ends a record, before it was clipped; nan where none is known."""
         self._before, self._began = 0.0, time.perf_counter()
         self.origin = _origin(train, self.schedule.length, _words(train, named) if meaning is None else meaning)
@@ -248,8 +248,9 @@ class State:
         return not self.world.maximum(not torch.stack([p.isfinite().all() for p in held]).all())
 
     def note_norm(self, norm: torch.Tensor | None) -> None:
-        """Note the norm of the newest step's gradient, on the device."""
-        self.norm = torch.full_like(self.norm, torch.nan) if norm is None else norm.detach()
+        """Note the norm of the newest step's gradient, on the device; infinite where there is none."""
+        norm = torch.full_like(self.norm, torch.inf) if norm is None else norm.detach()
+        self.norm = norm.nan_to_num(torch.inf, torch.inf)
 
     def told_norm(self) -> dict[str, float]:
         """That norm, as a record has it; nothing where there is none that is finite."""

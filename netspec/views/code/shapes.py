@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from netspec.graph.model import Step, Value
-from netspec.graph.symbols import plain
+from netspec.graph.symbols import LOST, Traced, plain
 from netspec.graph.uses import made, taken
 from netspec.python.expressions import text
 from netspec.views.code.axes import is_last, letters
@@ -100,7 +100,14 @@ class Shapes:
         if told is not None:
             said = text(told).replace(" ", "")
             return said if len(said) <= _LONGEST and "+-" not in said else ""  # `h+-h%4`: a map that is padded
-        return str(known.pop()) if len(known) == 1 and self.is_settled(column[:count]) else ""
+        if len(known) != 1 or not self.is_settled(column[:count]) or self._is_a_side(column):
+            return ""
+        return str(known.pop())
+
+    def _is_a_side(self, column: list[Any]) -> bool:
+        """Whether a size that no expression says is that of an axis of the input that goes by its letter."""
+        lost = all(size is ABSENT or (isinstance(size, Traced) and size.node is LOST) for size in column)
+        return lost and any(matches(plain(column), plain(series)) for _, series in self.letters)
 
     def _own(self, columns: Sequence[list[Any] | None]) -> Sequence[str]:
         """The letter that each axis of a value is likeliest called by, of which those with None are known otherwise.

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from netspec.graph.model import Graph, Step
+from netspec.python.allowlist import parsed
 
 LISTS: Final = ("Sequential", "ModuleList")
 
@@ -17,7 +18,7 @@ def code_lines(graph: Graph, text: str) -> dict[Step, int]:
     That of a module is where it is made, in the class of its level or in the loop that makes several; that of a
     function is where its value gets its name, or where the forward begins that calls it.
     """
-    classes = {node.name: node for node in ast.parse(text).body if isinstance(node, ast.ClassDef)}
+    classes = {node.name: node for node in parsed(text).body if isinstance(node, ast.ClassDef)}
     root = classes.get(graph.name)
     found = _Lines(classes)
     return {step: found.line(root, step) for step in graph.root.walk() if not step.left_out} if root is not None else {}
