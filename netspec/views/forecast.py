@@ -21,6 +21,7 @@ from netspec.sections.train import Train
 from netspec.tensors import Tensor
 from netspec.views.last_layers import STRETCH, last_steps
 from netspec.views.table import plain
+from netspec.views.training import untrained
 
 BLOCKS: Final = {"cpu": 1, "cuda": 512}
 """The bytes that torch's allocator gives out at the least, and in multiples of."""
@@ -162,7 +163,7 @@ def forecast(
     """
     train = experiment.train
     if train is None:
-        raise UsageError(f"{name} is not trained: its spec has no train section")
+        raise UsageError(untrained(name))
     device = device_of(train)
     maps = train.channels_last if train.channels_last is not None else _convolves(graph)
     facts = Facts(graph, experiment, beside=beside)

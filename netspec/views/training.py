@@ -112,6 +112,12 @@ class Training:
         return asdict(self)
 
 
+def untrained(name: str) -> str:
+    """What is told of a spec without a train section, and what to say to see how it would be trained."""
+    words = "train.loss=cross_entropy train.optimizer='sgd lr=0.1' train.epochs=1"
+    return f"{name} is not trained: its spec has no train section. Write one, or say it here: {words}"
+
+
 def training(
     name: str,
     graph: Graph,
@@ -127,7 +133,7 @@ def training(
     """
     train = experiment.train
     if train is None:
-        raise UsageError(f"{name} is not trained: its spec has no train section")
+        raise UsageError(untrained(name))
     count = samples or (experiment.data.trained_on() if experiment.data else None)
     groups, frozen = _groups(graph, train)
     steps = train.steps(count) if count else None
