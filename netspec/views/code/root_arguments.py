@@ -193,7 +193,8 @@ def _many(value: Any) -> Sequence[Any]:
     if isinstance(value, bool):
         return (True, False)
     if isinstance(value, list):
-        return (value, *variations(value))
+        turned = ([*value[at:], *value[:at]] for at in range(1, len(value)))
+        return (value, *variations(value), value[::-1], *turned, *([each] * len(value) for each in value))
     if isinstance(value, str):
         return (value, *WORDS)
     if isinstance(value, float):
