@@ -267,7 +267,8 @@ class Term(NamedTuple):
         """It as an expression without a sign."""
         if self.node is not None:
             return self.node
-        product = reduce(partial(combined, ast.Mult(), spelt=self.spelt), self.factors, ast.Constant(1))
+        begin: Node = ast.Constant(1)
+        product = reduce(partial(combined, ast.Mult(), spelt=self.spelt), self.factors, begin)
         if self.spelt and isinstance(product, ast.BinOp):
             product.spelt = True  # type: ignore[attr-defined]
         return combined(ast.Mult(), ast.Constant(abs(self.times)), product)
