@@ -66,6 +66,8 @@ LATER: Final = (
     *(f"test_an_example_runs[{name}]" for name in ("distillation", "detector")),
     *(f"test_a_ready_spec_is_its_original[{name}]" for name in ("t5", "swin_t")),
     "test_the_whole_command_runs",
+    "test_the_example_runs_in_a_notebook",
+    "test_nothing_overlaps_at_any_width[graph]",
     "test_the_peak_is_that_of_a_process_of_its_own",
     "test_inception_has_torchvisions_auxiliary_classifier",
     "test_a_residual_network_loses_little",

@@ -11,7 +11,9 @@ import nbformat
 import numpy as np
 import pytest
 from ipykernel.kernelspec import write_kernel_spec
+from IPython.core.interactiveshell import InteractiveShell
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 import netspec
 from netspec.api import notebook
@@ -64,7 +66,7 @@ def test_sweeps_and_predictions_show_themselves(tmp_path: Path) -> None:
     assert repr(sweep) == f"<Sweep of Net in {tmp_path}: 2 trials, val.loss 0.2500 in trial 2>"
     assert words(sweep).index("0.2500") < words(sweep).index("0.5000")
     shares = Prediction({"out": np.array([[0.25, 0.75]])}, ("cat", HOSTILE), {"file": [HOSTILE]})
-    assert repr(shares) == f"<Prediction of 1 samples: {HOSTILE} 75.0%>"
+    assert repr(shares) == f"<Prediction of 1 sample: {HOSTILE} 75.0%>"
     assert "75.0%" in words(shares)
     assert "{{ 7*7 }}{% raw %}" in words(shares)
     values = Prediction({"out": np.arange(60.0).reshape(30, 2)}, None)
@@ -106,6 +108,23 @@ def test_a_cell_is_a_spec(shell: SimpleNamespace, capsys: pytest.CaptureFixture[
     assert any("^^^^^" in line for line in caught.value._render_traceback_())
     with pytest.raises(ValueError, match="no name of a variable"):
         magic("3net", SMALL)
+
+
+def test_a_shell_runs_such_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the example in the small, in this process."""
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    config = Config()
+    config.HistoryManager.enabled = False
+    shells: Any = InteractiveShell  # its functions have no types
+    shell = shells(config=config)
+    shell.run_cell("%load_ext netspec").raise_error()
+    shell.run_cell("%%netspec net params.w=5\ninput: 4\nparams: {w: 2}\nlayers: [linear $w]").raise_error()
+    assert shell.user_ns["net"].graph.parameter_count == 25
+    data, _ = shell.display_formatter.format(shell.run_cell("net.graph").result)
+    assert data["text/plain"] == "<Graph Net: 4 -> 5, 25 parameters, 20 MACs>"
+    assert "image/svg+xml" in data["text/html"]
+    wrong = shell.run_cell("%%netspec\ninput: 4\nlayers: [liner 3]")
+    assert isinstance(wrong.error_in_exec, netspec.SpecError)
 
 
 def test_curves_are_drawn_in_one_place(shell: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,9 @@ from netspec.cli.targets import Target
 @click.option(
     "-o",
     "--output",
-    type=Target(".svg", ".html", ".png"),
+    type=Target(".svg", ".html", ".png", ".mmd", ".dot"),
     metavar="FILE",
-    help="Write to FILE: a .svg, .png or .html.",
+    help="Write to FILE: a .svg, .png, .html, .mmd (Mermaid) or .dot.",
 )
 @click.option("--depth", type=click.IntRange(1), help="Leave closed what is nested deeper than this.")
 def command(spec: str, words: tuple[str, ...], output: Path | None, depth: int | None) -> None:
@@ -29,7 +29,9 @@ def command(spec: str, words: tuple[str, ...], output: Path | None, depth: int |
     A second spec behind the first is laid over it, each step matched by its name: what it adds, removes and changes.
     """
     from netspec.views.graph_page import compared, page
-    from netspec.views.picture import comparison, picture
+    from netspec.views.picture import comparison, picture, written
+    from netspec.views.picture.dot import dot
+    from netspec.views.picture.mermaid import mermaid
 
     other = words[0] if words and "=" not in words[0] else ""
     if spec == other == STDIN:
@@ -43,6 +45,8 @@ def command(spec: str, words: tuple[str, ...], output: Path | None, depth: int |
         raise click.UsageError("--depth is of a picture; the page folds and unfolds every level")
     if whole:
         drawn = compared(first, last) if other else page(first)
+    elif form in (".mmd", ".dot"):
+        drawn = written(first.graph, last.graph if other else None, depth, dot if form == ".dot" else mermaid)
     else:
         drawn = comparison(first.graph, last.graph, depth) if other else picture(first.graph, depth)
     if output is None:

@@ -86,7 +86,8 @@ class Prediction(Displayed):
         shapes = ", ".join(f"{name} {' x '.join(map(str, held.shape))}" for name, held in self.outputs.items())
         said = ", ".join(f"{name} {share:.1%}" for ((name, share),) in (best or ())[:TOLD])
         more = ", ..." if best and len(best) > TOLD else ""
-        return f"<Prediction of {len(self.first):,} samples: {said + more if best else shapes}>"
+        count = f"{len(self.first):,} sample{'' if len(self.first) == 1 else 's'}"
+        return f"<Prediction of {count}: {said + more if best else shapes}>"
 
     @property
     def first(self) -> np.ndarray[Any, Any]:

@@ -19,6 +19,7 @@ from netspec.runtime.store.records import records_in
 from netspec.runtime.train.history import Record, Watch
 from netspec.runtime.train.progress import Plan, Progress
 from netspec.spec import Spec
+from netspec.tensors import Tensor
 from netspec.views.report import page
 from netspec.views.report.page import MAX_PICTURE, Told
 from netspec.views.report.verdict import Course
@@ -119,7 +120,7 @@ def told(folder: Path, spec: Spec, best: Watch | None = None, *, ended: bool = T
         goal=train.goal(monitor) if train is not None else "min",
         records=records,
         epochs=train.epochs or 0 if train is not None else 0,
-        augments=bool(data is not None and data.augment),
+        augments=bool(data is not None and data.augment) or not any(_is_image(t) for t in spec.graph.inputs.values()),
         drops=any(step.op is not None and step.op.drops for step in spec.graph.root.walk()),
         stops=bool(train is not None and train.early_stop),
         goals={m.label: m.goal for m in train.metrics if m.goal} if train is not None else {},
@@ -184,6 +185,11 @@ def write_plots(run: Path, folder: Path) -> int:
     for name, data in drawn.items():
         write_bytes(folder / f"{name}.png", data)
     return len(drawn)
+
+
+def _is_image(given: Tensor) -> bool:
+    """Whether an input is channels x height x width, which is what augmenting is for."""
+    return len(given.shape) == 4 and given.dtype == "float32"
 
 
 def _picture(spec: Spec) -> str:

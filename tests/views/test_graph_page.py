@@ -107,6 +107,9 @@ def test_two_versions_are_laid_over_each_other() -> None:
     text = compared(one, other)
     words = parsed(text).words
     assert re.search(r"\d steps are added, 2 removed and \d changed", words)
+    assert re.search(
+        r"\b1 step is added, 0 removed", compared(one, netspec.loads(BRANCHES.replace("gap, fc 3", "gap, fc 3, relu")))
+    )
     marks = re.findall(r'<tr class="(\w+)">.*?title="([^"]*)"', text)
     assert ("added", "body.2") in marks
     assert ("removed", "body.0.bn1") in marks

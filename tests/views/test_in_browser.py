@@ -10,6 +10,7 @@ import pytest
 import netspec
 from netspec.views.graph_page import compared
 from netspec.views.graph_page import page as graph_page
+from netspec.views.picture import picture
 from netspec.views.report import page as report_page
 from tests.views.browser import CHROMIUM, Browser, browser
 from tests.views.test_report import CLASSES, HOSTILE, told
@@ -64,6 +65,7 @@ def chromium() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pages")
     one, other = (netspec.loads(text, name=HOSTILE) for text in (BRANCHES, OTHER))
+    (folder / "net.svg").write_text(picture(one.graph), "utf-8")
     drawn = {"graph": graph_page(one), "compared": compared(one, other), "report": report_page([told(found=CLASSES)])}
     for name, text in drawn.items():
         (folder / f"{name}.html").write_text(text, "utf-8")
@@ -127,6 +129,34 @@ def test_a_graph_is_folded_with_the_mouse(chromium: Browser, pages: Path) -> Non
     assert chromium.says("document.querySelector('.head').getAttribute('aria-expanded')") == "true"
     assert chromium.says("document.querySelector('#details h2').textContent") == "body.0"
     assert chromium.faults == []
+
+
+def test_what_a_step_gives_is_said_below_it_and_within_its_level(chromium: Browser, pages: Path) -> None:
+    chromium.open(pages / "compared.html")
+    astray = chromium.says("""[...document.querySelectorAll('.node > .shape')].filter((e) => {
+      const [said, own] = [e, e.parentElement].map((each) => each.getBoundingClientRect());
+      const around = e.parentElement.parentElement.closest('.node')?.getBoundingClientRect();
+      return said.width && (said.top < own.bottom || (around && said.left < around.left + 1));
+    }).map((e) => e.textContent)""")
+    assert astray == []
+
+
+def test_a_box_says_a_name_once(chromium: Browser, pages: Path) -> None:
+    chromium.open(pages / "graph.html")
+    rows = """[...document.querySelectorAll('.row')].map((e) => {
+      const name = e.querySelector('b');
+      return (+getComputedStyle(name).opacity ? name.textContent : '') + '|' + e.querySelector('.op').textContent;
+    })"""
+    said = chromium.says(rows)
+    assert "bn1|BatchNorm2d(8)" in said
+    assert "|ReLU()" in said
+    assert "bn1|ReLU()" not in said
+
+
+def test_a_picture_follows_the_scheme(chromium: Browser, pages: Path) -> None:
+    for scheme, paper in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 24, 31)")):
+        chromium.open(pages / "net.svg", scheme=scheme)
+        assert chromium.says("getComputedStyle(document.querySelector('.paper')).fill") == paper
 
 
 def test_lines_run_through_no_box(chromium: Browser, pages: Path) -> None:

@@ -194,7 +194,16 @@ def test_advice_follows_from_the_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.00003, "3e-5"), (12345.0, "12,345"), (0.123456, "0.1235"), (1e9, "1e9"), (-2.0, "-2")]
+    ("value", "text"),
+    [
+        (0.00003, "3e-5"),
+        (12345.0, "12,345"),
+        (0.123456, "0.1235"),
+        (1e9, "1e9"),
+        (-2.0, "-2"),
+        (11402.7, "11,403"),
+        (2e11, "2e11"),
+    ],
 )
 def test_numbers_are_short(value: float, text: str) -> None:
     assert number(value) == text
@@ -207,6 +216,30 @@ def test_any_line_is_drawn(points: list[tuple[float, float]], log: bool) -> None
     assert drawn.startswith("<svg")
     assert "nan" not in drawn
     assert "inf" not in drawn
+
+
+def test_charts_say_their_axes_and_count_in_whole_numbers() -> None:
+    drawn = page([told(course=course(records(3)), found=CLASSES)])
+    ticks = re.findall(r'text-anchor="middle">([^<]*)<', drawn)
+    assert {"1", "2", "3"} <= {*ticks}
+    assert "1.5" not in ticks
+    words = parsed(drawn).words
+    for each in (
+        "learning rate always 0.1",
+        "the best is 0.75 in epoch 3",
+        "how often right",
+        "calibration error 0.100; dotted",
+    ):
+        assert each in " ".join(words.split())
+
+
+def test_numbers_taken_for_others_are_read_easily() -> None:
+    column = {"name": "", "pairs": [[7e5, 4e4], [1e5, 5e4]], "edges": [0, 1], "counts": [2], "mean": 1, "root": 1}
+    mistaken = [{"where": "line 2", "truth": "7.337e+05", "said": "4.253e+04", "apart": 691139.2}]
+    each = {"name": "", "kind": "value", "columns": [{**column, "bias": 1, "explained": None}], "mistaken": mistaken}
+    drawn = page([told(found={**CLASSES, "outputs": [each]})])
+    assert "733,700 taken for 42,530, 691,139 apart" in parsed(drawn).words
+    assert 'class="even" d="M52.0,186.0 L346.0,22.0"' in drawn  # from corner to corner: both axes are the same
 
 
 # --- what is found --------------------------------------------------------------------------------
@@ -267,6 +300,7 @@ def test_a_run_leaves_its_report(trained: Path) -> None:
     assert f"val.accuracy is {number(accuracy)} at best" in found.words
     assert "netspec train net.yaml train.epochs=3" in found.words
     assert output["mistaken"][0]["picture"]
+    assert not report.read(trained).course.augments
     assert "digits" not in output["mistaken"][0]["where"] or "row" in output["mistaken"][0]["where"]
 
 
@@ -345,6 +379,7 @@ def test_tables_are_shown_in_their_own_units(
     found = parsed((tmp_path / "run" / REPORT).read_text("utf-8"))
     for each in words:
         assert each in found.words
+    assert report.read(tmp_path / "run").course.augments, "a table is not told to be augmented"
     first = json.loads((tmp_path / "run" / FINDINGS).read_text())["outputs"][0]["mistaken"][0]
     line = int(first["where"].removeprefix("table.csv, line "))
     held = [float(cell) for cell in lines[line - 1].split(",")[:3]]

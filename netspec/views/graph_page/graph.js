@@ -61,6 +61,7 @@
       for (const [place, family] of node.rows) {
         const row = make("div", `row ${family || "other"}`);
         titled(row, node, facts[place], node.mark);
+        if (row.firstChild.textContent === element.lastChild?.firstChild.textContent) row.classList.add("again"); // says its name once
         item(row, facts[place], parent);
         element.append(row);
       }
@@ -85,6 +86,8 @@
       if (nodes.every((place) => level.nodes[place].kind === "port")) cell.classList.add("ports");
       if (nodes.some((place) => level.ports[1].includes(place))) cell.classList.add("leaving");
       for (const place of nodes) cell.append((level.elements[place] = drawn(level.nodes[place], parent)));
+      const said = nodes.map((place) => level.nodes[place]).filter((node) => node.shape && node.kind !== "end");
+      cell.style.minWidth = `${Math.max(0, ...said.map((node) => 2 * node.shape.length + 4))}ch`; // what is said beside a line stays within
       grid.append(cell);
     }
     level.svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -129,12 +132,22 @@
       const step = Math.min(24, some[0].to.width / (some.length + 1));
       some.forEach((end, i) => (end.to.x += (i - (some.length - 1) / 2) * step));
     }
+    const goes = new Map();
+    level.edges.forEach(([from, , , , lane, passes], i) => {
+      const [at, aim] = [ends[i].from, ends[i].to], over = passes.length ? box(level.elements[passes[0]], level.grid).x : aim.x;
+      if (lane < 0 && !passes.length && Math.abs(at.x - aim.x) < 3) (aim.free ? aim : at).x = (aim.free ? at : aim).x; // a pixel aside is no way aside
+      if (lane < 0) goes.set(from, [...(goes.get(from) ?? []), over - at.x]);
+    });
+    level.elements.forEach((element, place) => { // beside a line, not below it
+      const ways = goes.get(place) ?? [];
+      element.querySelector(":scope > .shape")?.classList.toggle("beyond", ways.length > 0 && Math.max(...ways) < -3);
+    });
     return level.edges.map(([, , to, , lane, passes, mark], i) => {
       const { from, to: end } = ends[i];
       let x = from.x, y = from.y + from.height, path = `M${x},${y}`;
       if (lane >= 0) {
         const side = inside + LANE * (lane + 0.5);
-        path += `V${y + 12}H${side}V${end.y - 14}H${end.x}V${end.y}`;
+        path += `V${y + (from.height ? 18 : 12)}H${side}V${end.y - 10}H${end.x}V${end.y}`; // below what is said of others
       } else {
         for (const place of passes) {
           const pass = box(level.elements[place], level.grid), middle = pass.x + pass.width / 2;
@@ -170,8 +183,8 @@
     view.scrollTop = along * scale - y;
   }
 
-  function fit() {
-    zoom(Math.min(1.2, Math.max(0.4, view.clientWidth / canvas.offsetWidth)));
+  function fit(least = 0.1) {
+    zoom(Math.min(1.2, Math.max(least, view.clientWidth / canvas.offsetWidth)));
     view.scrollTop = 0;
     view.scrollLeft = (sizer.offsetWidth - view.clientWidth) / 2;
   }
@@ -285,7 +298,7 @@
   });
   byId("closer").addEventListener("click", () => zoom(scale * 1.25));
   byId("farther").addEventListener("click", () => zoom(scale / 1.25));
-  byId("fit").addEventListener("click", fit);
+  byId("fit").addEventListener("click", () => fit());
   for (const [id, shut] of [["fold", true], ["unfold", false]]) {
     byId(id).addEventListener("click", () => {
       items.filter((own) => own.level).forEach((own) => close(own, shut));
@@ -342,6 +355,7 @@
   items.forEach((own, i) => own.level && deep[i] >= limit && limit < Math.max(...deep) && close(own, true));
   if (items.length) items[0].element.tabIndex = 0;
   draw();
-  fit();
+  fit(0.7); // so that it can be read
+  if (items.length) show(items[0].element);
   addEventListener("resize", draw);
 })();

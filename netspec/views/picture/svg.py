@@ -32,12 +32,19 @@ text { font: 11.5px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace
 .head { fill: #64748b; fill-opacity: .1 }
 .end { fill: #e2e8f0; stroke: #94a3b8 } .edge { fill: none; stroke: #475569; stroke-width: 1.2 }
 .added { stroke: #14654a; stroke-width: 2 } .removed { stroke: #9b2c2c; stroke-width: 2; stroke-dasharray: 5 4 }
-.changed { stroke: #92400e; stroke-width: 2; stroke-dasharray: 2 2 }"""
+.changed { stroke: #92400e; stroke-width: 2; stroke-dasharray: 2 2 }
+.paper { fill: #fff } .arrow { fill: #475569 }
+@media (prefers-color-scheme: dark) {
+.paper { fill: #14181f } text { fill: #e6eaf0 } .quiet, .shape { fill: #a3adbd } .shape { stroke: #14181f }
+.level, .node, .end { stroke: #7b8798 } .level, .head { fill: #a3adbd } .node { fill: #1c222c } .end { fill: #2b3442 }
+.edge { stroke: #94a3b8 } .arrow { fill: #94a3b8 }
+.added { stroke: #4fd1a5 } .removed { stroke: #fca5a5 } .changed { stroke: #fbbf24 }
+}"""
 SIGNS: Final = {"": "", "added": "+ ", "removed": "− ", "changed": "~ "}  # noqa: RUF001  as wide as the others
 ARROW: Final = (
     '<marker id="arrow" viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="8" markerHeight="8" '
     'markerUnits="userSpaceOnUse" orient="auto">'
-    '<path d="M0,0.5 L8,4 L0,7.5 z" fill="#475569"/></marker>'
+    '<path class="arrow" d="M0,0.5 L8,4 L0,7.5 z"/></marker>'
 )
 MARGIN: Final = 20.0
 
@@ -51,7 +58,7 @@ def document(plan: Plan, title: str) -> str:
         f"<title>{_safe(title)}</title>",
         f"<style>\n{STYLE}\n</style>",
         f"<defs>{ARROW}</defs>",
-        '<rect width="100%" height="100%" fill="#fff"/>',
+        '<rect class="paper" width="100%" height="100%"/>',
         *_level(plan, MARGIN, MARGIN),
         "</svg>",
     ]

@@ -19,11 +19,12 @@ WIDTH: Final = 360.0
 HEIGHT: Final = 220.0
 LEFT: Final = 52.0
 RIGHT: Final = 14.0
-TOP: Final = 12.0
+TOP: Final = 22.0
 BOTTOM: Final = 34.0
 DRAWN: Final = 400
 """Points of a line that are drawn, at most; of more, the lowest and the highest of every stretch."""
-TICKS: Final = 4
+TICKS: Final = (4, 5)
+"""Stretches between the numbers of an axis, at most: across, where they stand beside each other, and up."""
 NONE: Final = "-"
 """Stands for a number that there is not."""
 
@@ -62,6 +63,8 @@ class Chart:
     y_range: tuple[float, float] | None = None
     even: bool = False
     """Whether a diagonal is drawn, on which both axes are the same."""
+    counts: bool = False
+    """Whether x counts something, so that there is nothing between whole numbers."""
     legend: Sequence[Line] = field(default=())
 
     def svg(self) -> Markup:
@@ -99,8 +102,8 @@ def _drawn(chart: Chart) -> Iterator[Markup]:
 class Scale:
     """From numbers to places on the paper."""
 
-    def __init__(self, low: float, high: float, begin: float, end: float, log: bool = False) -> None:
-        self.low, self.high, self.begin, self.end, self.log = low, high, begin, end, log
+    def __init__(self, low: float, high: float, begin: float, end: float, log: bool = False, least: float = 0) -> None:
+        self.low, self.high, self.begin, self.end, self.log, self.least = low, high, begin, end, log, least
 
     def __call__(self, value: float) -> float:
         low, high, at = (self._power(v) for v in (self.low, self.high, value))
@@ -110,12 +113,15 @@ class Scale:
     def _power(self, value: float) -> float:
         return log10(max(value, 1e-300)) if self.log else value
 
-    def ticks(self) -> list[float]:
-        """Round numbers along it, within its ends: multiples of 1, 2 or 5 times a power of ten, or powers of ten."""
+    def ticks(self, most: int) -> list[float]:
+        """Round numbers along it, within its ends: multiples of 1, 2 or 5 times a power of ten, or powers of ten.
+
+        They stand `least` apart, and make no more than about `most` stretches.
+        """
         if self.log:
             powers = range(ceil(log10(self.low) - 1e-9), floor(log10(self.high) + 1e-9) + 1)
-            return [10.0**p for p in powers[:: max(1, len(powers) // TICKS)]] or [self.low]
-        step = _round((self.high - self.low) / TICKS)
+            return [10.0**p for p in powers[:: max(1, len(powers) // most)]] or [self.low]
+        step = max(_round((self.high - self.low) / most), self.least)
         begin, end = ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9)
         return [i * step for i in range(begin, end + 1)]
 
@@ -134,7 +140,7 @@ def _scales(chart: Chart) -> tuple[Scale, Scale]:
     ys += [height for *_, height in chart.bars] + [0.0] * bool(chart.bars)
     left, right = chart.x_range or _around(xs, 0.0)
     low, high = chart.y_range or (_powers(ys) if chart.log else _around(ys, 0.05))
-    across = Scale(left, right, LEFT, WIDTH - RIGHT)
+    across = Scale(left, right, LEFT, WIDTH - RIGHT, least=1.0 if chart.counts else 0.0)
     return across, Scale(low, high, HEIGHT - BOTTOM, TOP, chart.log)
 
 
@@ -153,8 +159,10 @@ def _powers(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _axes(chart: Chart, across: Scale, up: Scale) -> Iterator[Markup]:
-    """The grid, its numbers, and what the axes are called."""
-    for tick in up.ticks():
+    """The grid, its numbers, and what the axes are called: the upright one where the title does not say it."""
+    if chart.y != chart.title:
+        yield Markup('<text class="tick" x="2" y="10">{}</text>').format(printable(chart.y))
+    for tick in up.ticks(TICKS[1]):
         y = up(tick)
         yield Markup('<line class="grid" x1="{:.1f}" x2="{:.1f}" y1="{:.1f}" y2="{:.1f}"/>').format(
             LEFT, WIDTH - RIGHT, y, y
@@ -162,7 +170,7 @@ def _axes(chart: Chart, across: Scale, up: Scale) -> Iterator[Markup]:
         yield Markup('<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>').format(
             LEFT - 5, y + 3.5, number(tick)
         )
-    for tick in across.ticks():
+    for tick in across.ticks(TICKS[0]):
         yield Markup('<text class="tick" x="{:.1f}" y="{:.1f}" text-anchor="middle">{}</text>').format(
             across(tick), HEIGHT - BOTTOM + 14, number(tick)
         )
@@ -211,6 +219,8 @@ def number(value: float) -> str:
         return str(value)
     if value == int(value) and abs(value) < 1e6:
         return f"{int(value):,}"
+    if 1000 <= abs(value) < 1e6:
+        return f"{value:,.0f}"
     if 1e-4 <= abs(value) < 1e6:
         return f"{value:.4g}"
-    return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e")
+    return f"{value:.3g}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

@@ -137,11 +137,12 @@ def _together(runs: Sequence[Told]) -> list[Chart]:
         for place, (run, each) in enumerate(zip(runs, held, strict=True)):
             if title in each:
                 line = max(each[title].lines, key=lambda one: one.name.startswith("val."))
-                lines.append(Line(run.name, line.points, place % 8))
+                lines.append(Line(run.name, line.points, 1 + place % 7))
         first = next(each[title] for each in held if title in each)
         said = "; ".join(f"{line.name} ends at {number(line.points[-1][1])}" for line in lines)
-        name = first.lines[0].name if len(first.lines) == 1 else max(one.name for one in first.lines)
-        charts.append(Chart(name, said, first.x, title, lines, log=first.log, legend=lines))
+        name = max(one.name for one in first.lines)
+        name = name if name.startswith(("train.", "val.")) else title
+        charts.append(Chart(name, said, first.x, name, lines, log=first.log, counts=True, legend=lines))
     return charts
 
 

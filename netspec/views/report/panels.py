@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final
 
 from netspec.views.report.charts import NONE, Chart, Line, number
@@ -121,10 +122,19 @@ def _whole(course: Course) -> bool:
 
 def _chart(title: str, lines: Sequence[Line], course: Course, mark: tuple[float, float] | None, log: bool) -> Chart:
     """The chart of a value, with the words of it."""
-    ends = [f"{line.name} from {number(line.points[0][1])} to {number(line.points[-1][1])}" for line in lines]
-    said = "; ".join(ends) + (f"; the best is {number(mark[1])} at {number(mark[0])}" if mark else "")
+    ends = [f"{line.name} {_course(line)}" if len(lines) > 1 else _course(line) for line in lines]
     axis = "epoch" if _whole(course) else "step"
-    return Chart(title, said, axis, title, lines, mark=mark, log=log, legend=lines if len(lines) > 1 else ())
+    said = "; ".join(ends) + (f"; the best is {number(mark[1])} in {axis} {number(mark[0])}" if mark else "")
+    legend = lines if len(lines) > 1 else ()
+    return Chart(title, said, axis, title, lines, mark=mark, log=log, counts=True, legend=legend)
+
+
+def _course(line: Line) -> str:
+    """Where a line begins and ends."""
+    values = [y for _, y in line.points]
+    if len(values) > 1 and min(values) == max(values):
+        return f"always {number(values[0])}"
+    return f"from {number(values[0])} to {number(values[-1])}" if len(values) > 1 else number(values[0])
 
 
 # --- what was found -----------------------------------------------------------------------------
@@ -224,7 +234,7 @@ def _calibration(stretches: Sequence[Mapping[str, Any]]) -> Chart:
     error = sum(int(s["count"]) * abs(float(s["sure"]) - float(s["right"])) for s in stretches) / max(total, 1)
     return Chart(
         "calibration",
-        f"expected calibration error {number(error)}",
+        f"expected calibration error {error:.3f}; dotted: perfect",
         "how sure",
         "how often right",
         [Line("right", points, 1)],
@@ -239,10 +249,10 @@ def _two(curves: Mapping[str, Any], positive: str) -> Iterator[Chart]:
     """The curves of two classes."""
     roc = [(float(x), float(y)) for x, y in curves["roc"]]
     span = (0.0, 1.0)
-    area, average = number(float(curves["area"])), number(float(curves["average"]))
+    area, average = f"{float(curves['area']):.3f}", f"{float(curves['average']):.3f}"
     yield Chart(
         f"ROC of {positive}",
-        f"area {area}",
+        f"area {area}; dotted: guessing",
         "false positives",
         "recall",
         [Line("ROC", roc, 1)],
@@ -274,8 +284,11 @@ def _values(found: Mapping[str, Any]) -> Output:
         name = str(each["name"])
         pairs = [(float(x), float(y)) for x, y in each["pairs"]]
         behind = f" of {name}" if name else ""
-        said = f"mean absolute error {number(float(each['mean']))}"
-        charts.append(Chart(f"predictions{behind}", said, "true", "said", dots=pairs, even=True))
+        said = f"mean absolute error {number(float(each['mean']))}; dotted: no error"
+        ends = [value for pair in pairs for value in pair if isfinite(value)]
+        span = (min(ends), max(ends)) if ends and min(ends) < max(ends) else None
+        title = f"predictions{behind}"
+        charts.append(Chart(title, said, "true", "said", dots=pairs, x_range=span, y_range=span, even=True))
         edges, counts = [float(e) for e in each["edges"]], [int(n) for n in each["counts"]]
         bars = list(zip(edges, edges[1:], map(float, counts), strict=False))
         said = f"mean {number(float(each['bias']))}"
@@ -313,4 +326,13 @@ def _mistaken(found: Mapping[str, Any]) -> str:
 def _apart(found: Mapping[str, Any]) -> str:
     """How far a sample's numbers are from what was true."""
     apart = f"{number(float(found['apart']))} apart"
-    return f"{found['truth']} taken for {found['said']}, {apart}" if "truth" in found else apart
+    truth, said = (_read(str(found.get(key, ""))) for key in ("truth", "said"))
+    return f"{truth} taken for {said}, {apart}" if "truth" in found else apart
+
+
+def _read(value: str) -> str:
+    """A number that was kept as text as people read it."""
+    try:
+        return number(float(value))
+    except ValueError:
+        return value

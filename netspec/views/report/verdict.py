@@ -33,6 +33,7 @@ class Course:
     epochs: int = 0
     """That the spec asks for; 0 where it says none."""
     augments: bool = False
+    """Whether its data is augmented, or is none that could be."""
     drops: bool = False
     """Whether the network has a dropout."""
     stops: bool = False
@@ -112,7 +113,8 @@ def advice(course: Course) -> Iterator[tuple[str, str]]:
         went = f"train.loss went from {number(first)} to {number(now)}"
         yield f"{went}: it hardly learns. Try another lr, by powers of ten.", ""
     if 0 < now * WIDE < loss and best is not last:
-        yield f"val.loss is {number(loss / now)} times train.loss in the end: more data or augment may help.", ""
+        more = "more data" if course.augments else "more data, or augment"
+        yield f"val.loss is {number(loss / now)} times train.loss in the end: {more} may help.", ""
 
 
 def _rising(course: Course) -> tuple[int, float, float] | None:
