@@ -132,6 +132,8 @@ _HELD: Final = {kind: attrgetter(*(each.name for each in fields(kind))) for kind
 """What the slots of a draft hold, in that order."""
 _PLAIN: Final = {str, bool, type(None), At, MappingProxyType, object, Tensor}
 """What many slots hold that holds nothing itself."""
+_EMPTY: Final[dict[type, Any]] = {tuple: (), list: (), dict: NONE, set: frozenset(), frozenset: frozenset()}
+"""What becomes of what could hold something and does not."""
 
 
 def freeze(root: Level) -> model.Level:
@@ -167,6 +169,8 @@ class _Freezing:
                 fill(frozen, self.made.get(held) or self.part(held))
             elif kind in _PLAIN:
                 fill(frozen, held)
+            elif kind in _EMPTY and not held:
+                fill(frozen, _EMPTY[kind])
             elif name == "measures":
                 fill(frozen, self.closed({field: of_values(each, self.part) for field, each in held.items()}))
             else:

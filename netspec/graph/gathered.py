@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.dims import Dim, Size
+from netspec.graph.combining import key, symbols
 from netspec.graph.model import Level, Repeat, Step, Value, flat
-from netspec.graph.symbols import counted, key, node_of, symbols, traced
+from netspec.graph.symbols import counted, node_of, traced
 from netspec.tensors import Tensor
 
 

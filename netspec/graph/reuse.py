@@ -9,6 +9,7 @@ from itertools import zip_longest
 from netspec.dims import Dim
 from netspec.errors import At, Problem
 from netspec.graph import model
+from netspec.graph.combining import LOST
 from netspec.graph.draft import Level, Step, Value
 from netspec.graph.members import UNIQUE, Members, clash
 from netspec.graph.model import flat
@@ -17,7 +18,7 @@ from netspec.graph.report import Report
 from netspec.graph.rows import Short
 from netspec.graph.scope import Scope
 from netspec.graph.steps import infer
-from netspec.graph.symbols import LOST, Traced, traced
+from netspec.graph.symbols import Traced, traced
 from netspec.graph.uses import around, readings, run_outside
 from netspec.language.calls import Arguments
 from netspec.language.refusals import Refused, Unknown

@@ -14,7 +14,8 @@ from functools import partial
 from operator import le, lt
 from typing import Final
 
-from netspec.graph.symbols import Node, combined, counted, number
+from netspec.graph.combining import Node, combined, number
+from netspec.graph.symbols import counted
 from netspec.graph.symbols import name as name_node
 from netspec.python.expressions import f_string
 from netspec.python.nodes import either, same

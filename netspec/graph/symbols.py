@@ -14,18 +14,15 @@ Only the first of them is a name that Python has, so none is taken for another.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final, SupportsInt, TypeGuard
+from typing import Any, Final, SupportsInt
 
+from netspec.graph.combining import LOST, Node, again, combined, number, parts_of, symbols
 from netspec.language.expressions import COMPARE
-from netspec.python.nodes import same
 
 MAX_WEIGHT: Final = 40
 """How many nodes an expression may have; what is longer nobody would read."""
-LOST: Final = ast.Name("?", ast.Load())
-"""Stands for an expression that is not known any more."""
-Node = ast.expr
 
 
 class Traced(int):
@@ -119,35 +116,6 @@ def symbolic(value: Any, node: Node) -> Any:
         entries = node.elts if isinstance(node, ast.List) and listed else entries
         return type(value)(symbolic(entry, at) for entry, at in zip(value, entries, strict=True))
     return traced(value, node) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def symbols(node: ast.AST) -> frozenset[str]:
-    """The symbols of an expression, which it then remembers."""
-    known: frozenset[str] | None = getattr(node, "symbols", None)
-    if known is None:
-        if isinstance(node, ast.Name):
-            known = frozenset((node.id,))
-        else:
-            parts = node.args if isinstance(node, ast.Call) else _parts(node)
-            known = frozenset().union(*map(symbols, parts))
-        node.symbols = known  # type: ignore[attr-defined]
-    return known
-
-
-def key(node: ast.AST) -> Hashable:
-    """What is equal for equal expressions, and for no others; an expression remembers it."""
-    known: Hashable = getattr(node, "key", None)
-    if known is None:
-        known = (type(node), *(_key(getattr(node, field, None)) for field in node._fields))
-        node.key = known  # type: ignore[attr-defined]
-    return known
-
-
-def _key(part: Any) -> Hashable:
-    """What `key` is for a part of a node."""
-    if isinstance(part, list):
-        return tuple(map(_key, part))
-    return key(part) if isinstance(part, ast.AST) else (type(part), part)
 
 
 def size_symbol(place: int, axis: int) -> str:
@@ -264,191 +232,6 @@ def _replaced(part: Any, nodes: Mapping[str, Node]) -> Any:
     return replaced(part, nodes) if isinstance(part, ast.expr) else part
 
 
-def again(node: ast.BinOp, left: Node, right: Node) -> Node:
-    """What `node` is of two others. A product that a spec spells out stays one: that it is whole may be chance."""
-    if not (spelt := getattr(node, "spelt", False)):
-        return combined(node.op, left, right, is_exact(node))
-    made = combined(node.op, left, right, is_exact(node), spelt)
-    if isinstance(made, ast.BinOp) and isinstance(made.op, ast.Mult):
-        made.spelt = True  # type: ignore[attr-defined]
-    return made
-
-
-def combined(op: ast.operator, left: Node, right: Node, exact: bool = False, spelt: bool = False) -> Node:
-    """Two expressions in one, with numbers computed and without what changes nothing: `c` for `c * 1`.
-
-    `exact` says that a division leaves nothing over here, so that `c // 2 * 2` is `c` again unless that is `spelt` so.
-    """
-    if LOST.id in (getattr(left, "id", ""), getattr(right, "id", "")):
-        return LOST  # an unknown size less another is not 0
-    # Only what is the same for every value of the symbols is shortened.
-    a, b = number(left), number(right)
-    if a is not None and b is not None and (kind := _EXACT.get(type(op))) and not (b == 0 and type(op) in _DIVIDING):
-        return ast.Constant(kind(a, b))
-    if isinstance(op, ast.Pow) and b == 2 and a is not None:
-        return ast.Constant(a * a)
-    if b is not None and (simpler := _simpler(op, left, b)) is not None:
-        return simpler
-    match op:
-        case ast.Add() if a == 0:
-            return right
-        case ast.Mult() if a in (0, 1):
-            return right if a == 1 else ast.Constant(0)
-        case ast.Mult() if a is not None and (inner := _multiple(right)):
-            return combined(ast.Mult(), ast.Constant(a * inner[0]), inner[1])
-        case ast.Sub() if same(left, right):
-            return ast.Constant(0)
-        case ast.FloorDiv() if (rest := _cancelled(left, right)) is not None:
-            return rest
-        case ast.Sub() if a == 0:
-            return combined(ast.Mult(), ast.Constant(-1), right)
-        case ast.Sub() if (outer := _unbracketed(left, right)) is not None:
-            return outer
-        case ast.Add() if (sum_ := _gathered(left, right)) is not None:
-            return sum_
-        case ast.Mult() if not spelt and (whole := _undivided(left, right) or _undivided(right, left)) is not None:
-            return whole
-        case ast.Mult() if isinstance(left, ast.BinOp) and same(left, right):
-            return ast.BinOp(left, ast.Pow(), ast.Constant(2))
-        case ast.FloorDiv() if exact and (inner := _multiple(left)) is not None and inner[0] == -1:
-            return combined(ast.Mult(), ast.Constant(-1), combined(op, inner[1], right, exact))
-    made = ast.BinOp(left, op, right)
-    if exact:
-        made.exact = True  # type: ignore[attr-defined]
-    return made
-
-
-def is_exact(node: Node) -> bool:
-    """Whether an expression is a division that leaves nothing over where it stands."""
-    return getattr(node, "exact", False)
-
-
-def _undivided(node: Node, factor: Node) -> Node | None:
-    """What a division that leaves nothing over, multiplied again, divides: `c` for `c // 2` and `2`."""
-    if not isinstance(node, ast.BinOp) or not is_exact(node):
-        return None
-    if same(node.right, factor):
-        return node.left
-    if (whole := number(factor)) and (part := number(node.right)) and whole % part == 0:
-        return combined(ast.Mult(), ast.Constant(whole // part), node.left)
-    return None
-
-
-def _cancelled(node: Node, factor: Node) -> Node | None:
-    """What is left of a product without one of its factors: `c` for `c * r` and `r`."""
-    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
-        return None
-    if same(node.right, factor):
-        return node.left
-    if same(node.left, factor):
-        return node.right
-    if (rest := _cancelled(node.left, factor)) is not None:
-        return combined(ast.Mult(), rest, node.right)
-    return None if (rest := _cancelled(node.right, factor)) is None else combined(ast.Mult(), node.left, rest)
-
-
-def _unbracketed(left: Node, right: Node) -> Node | None:
-    """A difference without brackets: `n - k + 1` for `n - (k - 1)`."""
-    match right:
-        case ast.BinOp(left=part, op=ast.Add() | ast.Sub() as sign, right=last) if number(last):
-            turned = ast.Sub() if isinstance(sign, ast.Add) else ast.Add()
-            return combined(turned, combined(ast.Sub(), left, part), last)
-    return None
-
-
-_EXACT: Final[dict[type[ast.operator], Callable[[int, int], int]]] = {
-    ast.Add: int.__add__,
-    ast.Sub: int.__sub__,
-    ast.Mult: int.__mul__,
-    ast.FloorDiv: int.__floordiv__,
-    ast.Mod: int.__mod__,
-}
-_DIVIDING: Final = (ast.FloorDiv, ast.Mod)
-
-
-def _simpler(op: ast.operator, left: Node, count: int) -> Node | None:
-    """`left` and a number behind the sign, if there is a shorter way to say it."""
-    match op:
-        case ast.Add() | ast.Sub() if count == 0:
-            return left
-        case ast.Add() if count == 1 and (whole := _steps(left)) is not None:
-            return whole
-        case ast.Add() | ast.Sub() if isinstance(left, ast.BinOp) and isinstance(left.op, ast.Add | ast.Sub):
-            if (before := number(left.right)) is not None:
-                total = _signed(left.op, before) + _signed(op, count)
-                sign = ast.Sub() if total < 0 else ast.Add()
-                return combined(sign, left.left, ast.Constant(abs(total)))
-        case ast.Mult() | ast.FloorDiv() if count == 1:
-            return left
-        case ast.Mult() if count == 0:
-            return ast.Constant(0)
-        case ast.Mult() if inner := _multiple(left):
-            return combined(ast.Mult(), ast.Constant(inner[0] * count), inner[1])
-        case ast.FloorDiv() if count and (divided := _divided(left, count)) is not None:
-            return divided
-    return None
-
-
-def _steps(node: Node) -> Node | None:
-    """How often a window as wide as its stride fits: `n // k` for `(n - k) // k`, which is one less."""
-    match node:
-        case ast.BinOp(left=ast.BinOp(left=whole, op=ast.Sub(), right=width), op=ast.FloorDiv(), right=step):
-            return ast.BinOp(whole, ast.FloorDiv(), step) if same(width, step) else None
-    return None
-
-
-def _divided(node: Node, count: int) -> Node | None:
-    """An expression of which a number divides each part: `32 + 3 * c` for `(64 + 6 * c) // 2`."""
-    if (whole := number(node)) is not None:
-        return None if whole % count else ast.Constant(whole // count)
-    if inner := _multiple(node):
-        return None if inner[0] % count else combined(ast.Mult(), ast.Constant(inner[0] // count), inner[1])
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.FloorDiv):
-        part = _divided(node.left, count)
-        return None if part is None else combined(node.op, part, node.right, is_exact(node))
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
-        left, right = _divided(node.left, count), _divided(node.right, count)
-        return None if left is None or right is None else combined(node.op, left, right)
-    return None
-
-
-def _multiple(node: Node) -> tuple[int, Node] | None:
-    """What an expression is a multiple of, and how often: (4, c) for `4 * c` and `c * 4`."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        for times, other in ((node.left, node.right), (node.right, node.left)):
-            if (count := number(times)) is not None:
-                return count, other
-    return None
-
-
-def _gathered(left: Node, right: Node) -> Node | None:
-    """A sum of which the last part is one more of the same: `a + 2 * c` for `a + c + c`."""
-    times, base = _multiple(right) or (1, right)
-    before, last = (left.left, left.right) if _is_sum(left) else (None, left)
-    known, other = _multiple(last) or (1, last)
-    if not same(other, base):
-        return None
-    whole = combined(ast.Mult(), ast.Constant(times + known), base)
-    return whole if before is None else ast.BinOp(before, ast.Add(), whole)
-
-
-def _is_sum(node: Node) -> TypeGuard[ast.BinOp]:
-    """Whether a node adds two others."""
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add)
-
-
-def _signed(op: ast.operator, count: int) -> int:
-    """A count that is added, or taken off."""
-    return -count if isinstance(op, ast.Sub) else count
-
-
-def number(node: Node) -> int | None:
-    """The whole number that an expression is as it stands; None where it is none."""
-    if isinstance(node, ast.Constant) and isinstance(node.value, int) and not isinstance(node.value, bool):
-        return node.value
-    return None
-
-
 def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, right: int) -> int:
     """A number computed from two others, with the expression that says so unless that has grown too long."""
     if not isinstance(left, int) or not isinstance(right, int):
@@ -458,8 +241,8 @@ def _computed(compute: Callable[[int, int], int], op: ast.operator, left: int, r
     if weight > MAX_WEIGHT:
         return traced(value, LOST, 1)
     exact = isinstance(op, ast.FloorDiv) and int(left) % int(right) == 0
-    node = combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right), exact)
-    return traced(value, node, weight if isinstance(node, ast.BinOp) else 1)
+    node = combined(op, node_of(int(left) if isinstance(left, bool) else left), node_of(right), exact, whole=True)
+    return traced(value, node, _weight(node))
 
 
 def _weight(node: ast.AST) -> int:
@@ -468,10 +251,5 @@ def _weight(node: ast.AST) -> int:
         return 1
     known: int | None = getattr(node, "weight", None)
     if known is None:
-        known = node.weight = isinstance(node, ast.expr) + sum(map(_weight, _parts(node)))  # type: ignore[attr-defined]
+        known = node.weight = isinstance(node, ast.expr) + sum(map(_weight, parts_of(node)))  # type: ignore[attr-defined]
     return known
-
-
-def _parts(node: ast.AST) -> Iterable[ast.AST]:
-    """What an expression is made of."""
-    return (node.left, node.right) if isinstance(node, ast.BinOp) else ast.iter_child_nodes(node)

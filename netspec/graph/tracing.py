@@ -16,6 +16,7 @@ from netspec.errors import At, Path
 from netspec.graph import symbols
 from netspec.graph.block_uses import BlockUses, Given
 from netspec.graph.blocks import Block, complete
+from netspec.graph.combining import LOST, Node
 from netspec.graph.declared import Declared
 from netspec.graph.draft import Level, Step, Value
 from netspec.graph.gathered import gathered
@@ -24,7 +25,7 @@ from netspec.graph.report import Report
 from netspec.graph.rounds import over_counter
 from netspec.graph.scope import Scope
 from netspec.graph.steps import Operations, make
-from netspec.graph.symbols import LOST, Node, Traced, node_of, plain, symbolic, traced
+from netspec.graph.symbols import Traced, node_of, plain, symbolic, traced
 from netspec.graph.walk import Walk
 from netspec.graph.written import Written
 from netspec.language import expressions

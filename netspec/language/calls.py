@@ -245,7 +245,10 @@ def _flag(arg: Arg, cls: type[Entry], free: list[str], at: At, word: str) -> tup
     if name in cls.fields:
         text = f"{word} takes a value for {name}: {cls.fields[name].sentence}"
         raise Refused(Problem("bad-argument", text, at, f"Write {name}= and the value behind it."))
-    raise Refused(unknown_argument(name, cls, at, word))
+    problem = unknown_argument(name, cls, at, word)
+    if (denied := name.removeprefix("no").lstrip("_")) != name and denied in cls.fields and _is_flag(cls, denied):
+        problem = replace(problem, hint=f"Write {denied}=false.")
+    raise Refused(problem)
 
 
 def _is_flag(cls: type[Entry], name: str) -> bool:

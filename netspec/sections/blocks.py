@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from netspec.sections.base import BODY, Section
 from netspec.vocabulary import OPERATIONS
 
 
+@lru_cache(maxsize=1024)  # asked for every step of every use
 def block_name(header: str) -> str:
     """The name of a block, which its inputs and parameters follow."""
     return re.split(r"[\s(]", header, maxsplit=1)[0]

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import netspec
+from netspec.runtime.network.printed import module_class
 from tests.code.style import assert_source_formatted
 
 ROTARY = """
@@ -140,3 +141,42 @@ def test_a_list_of_functions_alone_or_with_sizes_of_the_run_is_no_sequence() -> 
     assert "class Slice" not in source
     assert "class Permute" not in source
     assert net(torch.randn(2, 8, 6)).shape == (2, 4, 3)
+
+
+TURN = """
+    input: 6x8
+    params: {part: 2, by: 0.5}
+    blocks:
+      turned(x) half s=2:
+        kept: slice(x) -1 $half
+        part: slice(x) -1 0 $half, mul $(s * by)
+        out: concat(part kept) dim=-1
+      both c half: {q: linear $c, k: turned(q) $half, v: turned(in) $(half + 1) s=3, out: concat(k v) dim=-1}
+    layers: {a: both 8 $part, b: both 6 3, c: flatten, head: linear $(part * 2)}
+    """
+
+
+def test_a_block_that_holds_only_numbers_is_a_function_that_is_given_them() -> None:
+    source, net = printed(TURN)
+    assert "def turned(x, half, s=2, *, by):" in source
+    assert "[..., :half] * (s * by)" in source
+    assert "class Turned" not in source
+    assert "        self.half2 = half\n        self.by = by\n        self.v_half = half + 1\n" in source
+    assert "k = turned(out, self.half2, by=self.by)" in source
+    assert "v = turned(x, self.v_half, s=3, by=self.by)" in source
+    torch.manual_seed(0)
+    wanted = netspec.loads(TURN, ["params.part=3", "params.by=0.3"]).build()
+    torch.manual_seed(0)
+    found = module_class(source, netspec.loads(TURN).name)(part=3, by=0.3)
+    x = torch.randn(2, 6, 8)
+    assert [*found.state_dict()] == [*wanted.state_dict()]
+    assert torch.equal(found(x), wanted(x))
+    net(x)
+
+
+def test_a_block_that_holds_a_module_it_is_given_stays_a_class() -> None:
+    source, net = printed(
+        "input: 8\nlayers: {first: linear 8, more: {again: alias first, out: use(in) again}, head: linear 3}"
+    )
+    assert "more.again.weight" in net.state_dict()
+    assert "class More" in source

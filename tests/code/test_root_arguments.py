@@ -573,3 +573,59 @@ def test_no_argument_lies_in_any_spec_that_is_drawn() -> None:
     for seed in range(10, 40):
         with suppress(netspec.SpecError):
             assert lie(drawn(seed)) == "", seed
+
+
+SHARED = """
+    input: 8
+    params: {depth: 3, times: 2}
+    blocks: {again n: {a: linear 8, b: {repeat: $n, layers: [use(prev) a, abs]}}}
+    layers:
+      first: [linear 8, tanh]
+      more: {repeat: $(depth - 1), layers: [use(prev) first]}
+      halved: {repeat: $times, layers: [mul 0.5, add 1]}
+      block: again $(depth + 1)
+      head: linear 2
+    """
+
+
+@pytest.mark.parametrize("values", [{"depth": 1}, {"depth": 5, "times": 4}, {"times": 0}])
+def test_a_repeat_that_only_runs_modules_again_has_as_many_rounds_as_the_argument_says(values: dict[str, int]) -> None:
+    spec = netspec.loads(SHARED)
+    cls = module_class(spec.source(), spec.name)
+    assert taken(cls) == {"depth": 3, "times": 2}
+    torch.manual_seed(0)
+    wanted = netspec.loads(SHARED, [f"params.{name}={value}" for name, value in values.items()]).build()
+    torch.manual_seed(0)
+    found = cls(**values)
+    x = torch.randn(3, 8)
+    assert [*found.state_dict()] == [*wanted.state_dict()]
+    assert torch.equal(found(x), wanted(x))
+
+
+REDUCED = """
+    input: 4x32x32
+    params: {reductions: [4, 2, 1], widths: [6, 8, 10]}
+    blocks:
+      cell c reduce:
+        - when: reduce > 1
+          layers: {sr: conv $(in.c) k$reduce s$reduce, norm: bn}
+        - out: conv $c k1
+    layers:
+      a: cell $(widths[0]) $(reductions[2])
+      b: {repeat: 3, layers: ["cell $(widths[i]) $(reductions[i])"]}
+      c: gap, fc 3
+    """
+
+
+@pytest.mark.parametrize("values", [[2, 1, 4], [1, 1, 1], [2, 2, 2], [1, 4, 2]])
+def test_a_list_is_an_argument_whose_entries_decide_which_uses_have_a_step(values: list[int]) -> None:
+    spec = netspec.loads(REDUCED)
+    cls = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["reductions", "widths"]
+    torch.manual_seed(0)
+    wanted = netspec.loads(REDUCED, [f"params.reductions={values}"]).build()
+    torch.manual_seed(0)
+    found = cls(reductions=values)
+    x = torch.randn(2, 4, 32, 32)
+    assert [*found.state_dict()] == [*wanted.state_dict()]
+    assert torch.equal(found(x), wanted(x))

@@ -157,3 +157,24 @@ def test_what_is_multiplied_and_divided_again_is_what_it_was() -> None:
     wanted = {"a.2": (1, "c"), "b.5": (2, "$d"), "kept": (2, "$kept"), "last": (2, "2"), "places": (0, "$kept")}
     tensors = {path: steps[path].value.tensor for path in wanted}
     assert {path: (at, said(t.shape[at])) for path, (at, _) in wanted.items() if (t := tensors[path])} == wanted
+
+
+def test_a_sum_of_whole_numbers_has_no_brackets_and_each_part_once() -> None:
+    steps = traced(
+        """
+        input: Tx10
+        params: {c: 4, d: 6}
+        layers:
+          a: linear(in) $c
+          b: linear(in) $d
+          twice: concat(b a) dim=-1
+          sum: concat(a twice a) dim=-1
+          begin: slice(sum) -1 0 $d
+          end: slice(sum) -1 $d
+          again: concat(begin end) dim=-1
+        outputs: [again]
+        """
+    )
+    wanted = {"twice": "$d + $c", "sum": "3 * $c + $d", "end": "3 * $c", "again": "$d + 3 * $c"}
+    found = {path: said(steps[path].value.tensor.shape[2]) for path in wanted}  # type: ignore[union-attr]
+    assert found == wanted

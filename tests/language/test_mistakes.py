@@ -39,6 +39,7 @@ SPECS = {
     "an optimizer with its word as a value": HEAD
     + "layers: [fc 10]\ntrain: {loss: mse, optimizer: {type: SGD, lr: 0.1, momentum: 0.9}}\n",
     "a source with its word as a value": HEAD + "layers: [fc 10]\ndata: {source: {name: csv, path: my table.csv}}\n",
+    "a flag that is denied": HEAD + "layers: [avgpool 2 nocount_include_pad, fc 10]\n",
     "digits in groups": HEAD + "layers: [fc 1_000]\n",
     "digits in groups in a section": HEAD + "layers: [fc 3]\ntrain: {loss: mse, optimizer: adamw, epochs: 1_000}\n",
     "digits in groups by commas": HEAD + "layers: [fc 3]\ntrain: {loss: mse, optimizer: adamw, epochs: '1,000'}\n",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from netspec.graph.combining import Node, symbols
 from netspec.graph.model import Level
-from netspec.graph.symbols import Node, node_of, replaced, size_symbol, symbols
+from netspec.graph.symbols import node_of, replaced, size_symbol
 
 CHANNELS: Final = {"in_channels", "num_features", "num_channels"}
 """The fields of layers that count the channels of a map, which lie behind the batch."""

@@ -10,8 +10,8 @@ import ast
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
+from netspec.graph.combining import Node, symbols
 from netspec.graph.model import Graph, Level
-from netspec.graph.symbols import Node, symbols
 from netspec.python.names import class_name
 from netspec.python.nodes import same, walk
 from netspec.sections.document import Document
@@ -39,10 +39,10 @@ def counted(document: Document, graph: Graph, live: Collection[str], formulas: M
         several = [traced(document, more={count: FEW}, free=formulas) for count in counts]
     else:
         several = [deeper]
-    others = [program(each, live, plain) for each in several if each is not None]
+    others = [program(each, live, plain, functions=False) for each in several if each is not None]
     rules = replace(plain, rounds={site: run for each in others for site, run in each.rules.items()})
     # What few rounds cannot tell, more of them have told: both programs are written by the same rules.
-    meant = program(graph, live, rules)
+    meant = program(graph, live, rules, functions=False)
     kept = {count for count in counts if any(_is_alike(meant, each, count) for each in others)}
     return replace(rules, fixed=frozenset(counts) - kept)
 

@@ -59,7 +59,7 @@ class Keeper(Protocol):
         """How forward asks whether an optional unit is there."""
 
     def counts(self, repeat: int) -> bool:
-        """Whether the constructor registers what a repeat makes in a loop, as often as its arguments say."""
+        """Whether a repeat has as many rounds as the arguments say, and the constructor registers its members so."""
 
     def times(self, repeat: int) -> ast.expr:
         """How forward reads how many rounds that has."""

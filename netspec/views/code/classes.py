@@ -7,9 +7,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
+from netspec.graph.combining import symbols
 from netspec.graph.model import Step
 from netspec.graph.names import HELD, MODULE_ATTRIBUTES
-from netspec.graph.symbols import plain, root_symbol, symbols
+from netspec.graph.symbols import plain, root_symbol
 from netspec.python.expressions import text
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import (
@@ -182,16 +183,18 @@ class ClassWriter:
         return self._keep(self.making.condition(unit), identifier(f"use_{name}"))
 
     def counts(self, repeat: int) -> bool:
-        """Whether the constructor registers what a repeat makes in a loop, as often as its arguments say."""
+        """Whether a repeat has as many rounds as the arguments say, and the constructor registers its members so."""
         levels = self.pattern.levels
-        looped = any(step.member in self.registering.rounds for step in levels[0].repeats[repeat].steps)
+        steps = levels[0].repeats[repeat].steps
+        made = [step.member for step in steps if step.member and not step.again]
+        looped = not made or any(member in self.registering.rounds for member in made)
         return looped and self.making.times(repeats_at(levels, repeat)) is not None
 
     def times(self, repeat: int) -> ast.expr:
         """How forward reads how many rounds a repeat has."""
         times = self.making.times(repeats_at(self.pattern.levels, repeat))
         assert times is not None
-        return self._keep(times, "depth")
+        return self._keep(times, "rounds" if "depth" in self.slots.in_use else "depth")
 
     def _keep(self, code: ast.expr, name: str) -> ast.expr:
         """The attribute that keeps the value of an expression; one for all places that need the same."""

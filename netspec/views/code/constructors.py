@@ -10,9 +10,10 @@ from functools import partial
 from typing import Any
 
 from netspec.emit.torch import construct, seated, torch_class, wrapped
+from netspec.graph.combining import symbols
 from netspec.graph.model import Level, Repeat, Step, Value
 from netspec.graph.rounds import name_over_counter, over_counter
-from netspec.graph.symbols import counted, symbols
+from netspec.graph.symbols import counted
 from netspec.graph.uses import made_with
 from netspec.language import expressions
 from netspec.layers.base import Layer

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from netspec.dims import Dim, Size
+from netspec.graph.combining import symbols
 from netspec.graph.model import Level, Step, Value
-from netspec.graph.symbols import symbols
 from netspec.graph.uses import given, made, open_sizes, readings, taken
 from netspec.layers.dropout import Dropping
 from netspec.python.nodes import named

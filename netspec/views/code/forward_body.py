@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from netspec.graph.symbols import combined, plain
+from netspec.graph.combining import combined
+from netspec.graph.symbols import plain
 from netspec.python.expressions import text
 from netspec.python.names import identifier
 from netspec.python.nodes import (
@@ -275,7 +276,7 @@ class Forward:
                 held = indexed(held, ast.Slice(valued(begin))) if begin else held
             holders.append(held)
         if not names:
-            return stored("_"), call("range", valued(loop.count))
+            return stored("_"), self._rounds(loop)
         return (names[0], holders[0]) if len(names) == 1 else (ast.Tuple(names, ast.Store()), call("zip", *holders))
 
     def _numbered(self, loop: Loop, second: Sequence[Item]) -> tuple[ast.expr, ast.expr]:
@@ -288,8 +289,12 @@ class Forward:
             elif holder and not holder.startswith("self."):
                 place = combined(ast.Add(), named(counter), valued(self.loops.begin(loop, holder)))
                 self.calls.turns[step] = indexed(reference(holder, {}), place)
+        return stored(counter), self._rounds(loop)
+
+    def _rounds(self, loop: Loop) -> ast.expr:
+        """The range of the rounds of a loop."""
         at = self.loops.times(loop)
-        return stored(counter), call("range", valued(loop.count) if at is None else self.keeper.times(at))
+        return call("range", valued(loop.count) if at is None else self.keeper.times(at))
 
     def _held(self) -> str:
         """What a class that is a list of modules is called where it stands; empty for any other."""

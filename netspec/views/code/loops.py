@@ -140,11 +140,11 @@ class Loops:
         while count < most and self._follows(start, period, count):
             count += 1
         modules = any(item.step.member for item in self.items[start : start + period])
-        if count < (2 if modules else 3) or not self._runs(start, period):
+        if count < 2 or not self._runs(start, period):
             return None
         loop = Loop(start, period, count)
         fits = self._carry(loop) and self._collect(loop) and all(self._modules(loop, j) for j in range(period))
-        return loop if fits else None
+        return loop if fits and (modules or count > 2 or self.times(loop) is not None) else None
 
     def _runs(self, start: int, period: int) -> bool:
         """Whether forward has a statement for every item of a round."""
@@ -249,10 +249,13 @@ class Loops:
 
     def times(self, loop: Loop) -> int | None:
         """The repeat of the level that makes the rounds, where the constructor's arguments say how many they are."""
-        steps = [item.step for item in self.items[loop.start : loop.stop] if item.step.member and not item.step.again]
+        steps = [item.step for item in self.items[loop.start : loop.stop]]
+        known = _registering(steps)
+        if not known and not {*loop.final} <= loop.carried.keys():
+            return None  # without a round there is nothing that was wanted of the last
         for at, repeat in enumerate(self.level.repeats):
-            mine = [step for step in repeat.steps if step.member and not step.again]
-            if repeat.count == loop.count and set(map(id, mine)) == set(map(id, steps)) and self.counts(at):
+            mine = _registering(repeat.steps) or repeat.steps
+            if repeat.count == loop.count and set(map(id, mine)) == set(map(id, known or steps)) and self.counts(at):
                 return at
         return None
 
@@ -289,11 +292,16 @@ class Loops:
 def _first_rounds(level: Level) -> Iterator[tuple[Step, int]]:
     """The steps that make the members of the first round of each repeat, with how many rounds that has."""
     for repeat in level.repeats:
-        mine = [step for step in repeat.steps if step.member and not step.again]
+        mine = _registering(repeat.steps)
         if repeat.count and len(mine) % repeat.count == 0:
             yield from ((step, repeat.count) for step in mine[: len(mine) // repeat.count])
     for _, inner in nested(level):
         yield from ((each.steps[0], sum(other.count for other in inner[at:])) for at, each in enumerate(inner))
+
+
+def _registering(steps: Sequence[Step]) -> list[Step]:
+    """The steps that make members, and do not run them again."""
+    return [step for step in steps if step.member and not step.again]
 
 
 def _gathers(item: Item, refs: list[Ref], values: list[Ref]) -> bool:

@@ -59,8 +59,18 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
-def program(graph: Graph, live: Collection[str], rules: Rules | None = None, *, commented: bool = False) -> Program:
-    """The classes of a network; only where they are `commented` is it told what is said of their statements."""
+def program(
+    graph: Graph,
+    live: Collection[str],
+    rules: Rules | None = None,
+    *,
+    commented: bool = False,
+    functions: bool = True,
+) -> Program:
+    """The classes of a network; only where they are `commented` is it told what is said of their statements.
+
+    Those that hold nothing are `functions`, unless all are to be classes.
+    """
     stiff: set[Hashable] = set()
     while True:
         try:
@@ -73,7 +83,9 @@ def program(graph: Graph, live: Collection[str], rules: Rules | None = None, *, 
     comments = {statement: saying for statement, saying in said if saying}
     found = {place: rule for each in classes for place, rule in each.rules.items()}
     written = Program(tuple(each.definition for each in classes), comments, rules=found)
-    return without_empty(merged(decided(written), plan.stems))
+    whole = merged(decided(written), plan.stems)
+    registering = {each.signature.name for each in classes if each.signature.modules}
+    return without_empty(whole, registering) if functions else whole
 
 
 def _plan(graph: Graph, live: Collection[str], rules: Rules, stiff: Set[Hashable]) -> Plan:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from netspec.graph.combining import Node
 from netspec.graph.model import Level
-from netspec.graph.symbols import Node
 from netspec.views.code.containers import Run
 from netspec.views.code.patterns import Pattern
 from netspec.views.code.slots import Argument

@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from netspec.graph.symbols import counted, symbols
+from netspec.graph.combining import symbols
+from netspec.graph.symbols import counted
 from netspec.language.expressions import BINARY, COMPARE, UNARY
 from netspec.language.operands import MAX_ITEMS, MAX_NUMBER, ExpressionError, power
 from netspec.python.allowlist import MATH

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
+from netspec.graph.combining import LOST, Node, symbols
 from netspec.graph.model import Graph, Level
-from netspec.graph.symbols import LOST, Node, node_of, plain, replaced, root_symbol, symbols
+from netspec.graph.symbols import node_of, plain, replaced, root_symbol
 from netspec.graph.tracing import computed
 from netspec.python.nodes import walk
 from netspec.sections.document import Document
@@ -192,7 +193,8 @@ def _many(value: Any) -> Sequence[Any]:
     if isinstance(value, bool):
         return (True, False)
     if isinstance(value, list):
-        return (value, *variations(value))
+        turned = ([*value[at:], *value[:at]] for at in range(1, len(value)))
+        return (value, *variations(value), value[::-1], *turned, *([each] * len(value) for each in value))
     if isinstance(value, str):
         return (value, *WORDS)
     if isinstance(value, float):

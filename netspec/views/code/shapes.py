@@ -6,8 +6,9 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from netspec.graph.combining import LOST
 from netspec.graph.model import Step, Value
-from netspec.graph.symbols import LOST, Traced, plain
+from netspec.graph.symbols import Traced, plain
 from netspec.graph.uses import made, taken
 from netspec.python.expressions import text
 from netspec.views.code.axes import is_last, letters

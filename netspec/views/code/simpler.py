@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any, Final
 
-from netspec.graph.symbols import Node, number, replaced, symbols
+from netspec.graph.combining import Node, number, symbols
+from netspec.graph.symbols import replaced
 from netspec.language import expressions
 from netspec.language.calls import nothing
 from netspec.python.allowlist import MATH

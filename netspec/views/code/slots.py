@@ -15,20 +15,9 @@ from functools import partial
 from typing import Any
 
 from netspec.emit.torch import torch_class
+from netspec.graph.combining import LOST, Node, key, number, symbols
 from netspec.graph.model import Level
-from netspec.graph.symbols import (
-    LOST,
-    Node,
-    Traced,
-    counted,
-    key,
-    node_of,
-    number,
-    plain,
-    replaced,
-    root_symbol,
-    symbols,
-)
+from netspec.graph.symbols import Traced, counted, node_of, plain, replaced, root_symbol
 from netspec.graph.symbols import name as name_node
 from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from netspec.graph.combining import symbols
 from netspec.graph.model import Level, Repeat, Step
-from netspec.graph.symbols import symbols
 from netspec.views.code.sequences import around, is_sequential, positional
 
 

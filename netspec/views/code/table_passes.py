@@ -11,20 +11,9 @@ from contextlib import suppress
 from typing import Any
 
 from netspec.graph import uses
+from netspec.graph.combining import LOST, Node, again, combined, key, number, symbols
 from netspec.graph.model import Guard, Repeat, Step
-from netspec.graph.symbols import (
-    LOST,
-    Node,
-    again,
-    combined,
-    counted,
-    key,
-    node_of,
-    number,
-    plain,
-    replaced,
-    symbols,
-)
+from netspec.graph.symbols import counted, node_of, plain, replaced
 from netspec.graph.symbols import name as name_node
 from netspec.python.expressions import f_string
 from netspec.python.nodes import Code, same, valued, walk

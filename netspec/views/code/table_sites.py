@@ -10,8 +10,8 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from netspec.graph.combining import Node
 from netspec.graph.model import Guard, Level, Repeat, Step
-from netspec.graph.symbols import Node
 from netspec.views.code.patterns import Pattern, is_chosen, rigid
 from netspec.views.code.sequences import is_inline, positional
 

@@ -6,8 +6,9 @@ import ast
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from netspec.graph.combining import Node, key, number
 from netspec.graph.model import Level, Repeat, Step
-from netspec.graph.symbols import Node, key, number, replaced
+from netspec.graph.symbols import replaced
 from netspec.python.names import Namespace, identifier
 from netspec.python.nodes import assign, call, every, listed, method, named, same, stored, tupled, valued, walk
 from netspec.views.code.containers import mapping, named_sequence, repeated

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final, TypeVar
 
-from netspec.graph.symbols import key
+from netspec.graph.combining import key
 from netspec.python.names import Namespace
 from netspec.python.nodes import same, walk
 from netspec.python.reserved import RESERVED

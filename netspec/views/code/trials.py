@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, islice
 from math import comb, gcd
 from typing import Any, Final
 
@@ -95,7 +95,8 @@ class Trials:
             counts = self._proven([name for name in others if name in self.counts])
             self.few.update({name: self._tried(name)[0] for name in counts})
             others = [*counts, *self._proven([name for name in others if name not in self.counts])]
-        proven = {*others, *filter(self._is_read, tables)} - self._lying(others)
+        mixed = [name for name in taken if name not in others and self._is_mixed(name)]
+        proven = {*others, *mixed, *filter(self._is_read, tables)} - self._lying(others)
         return [name for name in taken if name in proven]
 
     def _is_read(self, name: str) -> bool:
@@ -108,6 +109,21 @@ class Trials:
         if not columns or any(not isinstance(row, list) or len(row) != columns for row in rows):
             return False
         return all(any(self._holds({name: other}) for other in _changed(rows, column)) for column in range(columns))
+
+    def _is_mixed(self, name: str) -> bool:
+        """Whether the network is that program with another value in any entry of a list.
+
+        Only one or two are changed at a time: where all are other ones, a step may be there in every use, or in none,
+        that the class asks for.
+        """
+        values = self.given[name]
+        if not isinstance(values, list) or _is_table(values) or len(values) < 2 or name in self.counts:
+            return False
+        odd = self._odd(name) if name in self.divided else None
+        places = range(len(values))
+        if odd is not None and any(self._verdict({name: _with_entry(values, at, odd[at])}) is False for at in places):
+            return False
+        return all(any(self._holds({name: other}) for other in _mixed(values, at)) for at in places)
 
     def lengths(self, names: Sequence[str]) -> dict[str, int | str]:
         """For lists among these of which a network with one value more is not that program: how many they have.
@@ -281,6 +297,19 @@ def _changed(rows: Sequence[Sequence[Any]], column: int) -> Iterator[list[Any]]:
         for other in variations(rows[at][column])[:2]:
             row = [*rows[at][:column], other, *rows[at][column + 1 :]]
             yield [*rows[:at], row, *rows[at + 1 :]]
+
+
+def _mixed(values: Sequence[Any], at: int) -> Iterator[list[Any]]:
+    """A list with another value in one entry, its own or one that it changes places with."""
+    yield from (_with_entry(values, at, other) for other in variations(values[at])[:2])
+    unlike = (place for place, value in enumerate(values) if value != values[at])
+    for place in islice(unlike, 2):
+        yield _with_entry(_with_entry(values, at, values[place]), place, values[at])
+
+
+def _with_entry(values: Sequence[Any], at: int, other: Any) -> list[Any]:
+    """A list with another value in one entry."""
+    return [*values[:at], other, *values[at + 1 :]]
 
 
 def _near(value: int) -> list[int]:

@@ -101,12 +101,12 @@ class LRASPPHead(nn.Module):
         self.high_classifier = nn.Conv2d(inter, classes, 1)
 
     def forward(self, low, high):
-        cbr = self.cbr(high)  # inter x H/2 x W/2
+        cbr = self.cbr(high)
         scale = self.scale(high)  # inter x 1 x 1
-        x = F.interpolate(cbr * scale, size=low.shape[-2:], mode="bilinear")  # inter x H x W
-        low_classifier = self.low_classifier(low)  # classes x H x W
-        x = self.high_classifier(x)  # classes x H x W
-        return low_classifier + x  # classes x H x W
+        x = F.interpolate(cbr * scale, size=low.shape[-2:], mode="bilinear")  # inter x 65 x 65
+        low_classifier = self.low_classifier(low)  # classes x 65 x 65
+        x = self.high_classifier(x)  # classes x 65 x 65
+        return low_classifier + x  # classes x 65 x 65
 
 
 class LRASPP(nn.Module):

@@ -77,7 +77,7 @@ class ShiftedWindowAttention(nn.Module):
         out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 3, 4), 1, 2)  # H x W x in_features
         if self.use_shifted:
             out = out.roll((self.shift, self.shift), (1, 2))  # H x W x in_features
-        return out[:, : x.shape[1]][:, :, : x.shape[2]]  # H x W x in_features
+        return out[:, : x.shape[1]][:, :, : x.shape[2]]  # in_height x in_width x in_features
 
 
 class SwinTransformerBlock(nn.Module):
@@ -97,7 +97,7 @@ class SwinTransformerBlock(nn.Module):
 
     def forward(self, x):  # in_height x in_width x in_features
         out = self.norm1(x)  # in_height x in_width x in_features
-        out = drop_path(self.attn(out), self.p, self.training)  # H x W x in_features
+        out = drop_path(self.attn(out), self.p, self.training)  # in_height x in_width x in_features
         attn = x + out  # in_height x in_width x in_features
         x = self.norm2(attn)  # in_height x in_width x in_features
         x = self.mlp(x)  # in_height x in_width x in_features

@@ -40,11 +40,11 @@ class Temporal(nn.Module):
         if in_channels != c:
             self.downsample = nn.Conv1d(in_channels, c, 1)
 
-    def forward(self, x):  # in_channels x L
-        net = self.net(x)  # c x L
+    def forward(self, x):  # in_channels x 784
+        net = self.net(x)  # c x 784
         if self.downsample is not None:
             x = self.downsample(x)  # c x 784
-        return F.relu(net + x)  # c x L
+        return F.relu(net + x)  # c x 784
 
 
 class TCN(nn.Module):
