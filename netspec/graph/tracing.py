@@ -13,7 +13,7 @@ from typing import Any
 
 from netspec.dims import Dim, Size
 from netspec.errors import At, Path
-from netspec.graph import symbols
+from netspec.graph import combining, symbols
 from netspec.graph.block_uses import BlockUses, Given
 from netspec.graph.blocks import Block, complete
 from netspec.graph.combining import LOST, Node
@@ -140,7 +140,7 @@ class TracedUses(BlockUses):
             if name in given.values:
                 count = ast.Constant(raised.get(name, 0))
                 level.bound[name] = (
-                    symbols.combined(ast.Add(), outside[name], count) if name in raised else outside[name]
+                    combining.combined(ast.Add(), outside[name], count) if name in raised else outside[name]
                 )
             elif isinstance(default, Expr):
                 seen = ChainMap({n: nodes[n] for n in values}, _Names(inner))  # type: ignore[arg-type]
@@ -281,7 +281,7 @@ def _list_of(node: Node, place: int) -> Node | None:
     if isinstance(node, ast.List | ast.Tuple):
         inner = node.elts[0] if node.elts else None
         return _list_of(inner.value, place) if isinstance(inner, ast.Subscript) else None
-    entry = isinstance(node, ast.Subscript) and symbols.number(node.slice) == place
+    entry = isinstance(node, ast.Subscript) and combining.number(node.slice) == place
     return node.value if entry and isinstance(node, ast.Subscript) else None
 
 
@@ -298,12 +298,12 @@ def _grown(tensors: Sequence[Tensor], number: int, times: Node) -> Tensor:
 def _size_after(sizes: Sequence[Size], number: int, times: Node) -> Size:
     """A size after all rounds: what it grows by is so many times in it, and the counter is then one less than that."""
     last, nodes = sizes[-1], [node_of(size) for size in sizes]
-    said = frozenset[str]().union(*map(symbols.symbols, nodes))
+    said = frozenset[str]().union(*map(combining.symbols, nodes))
     if isinstance(last, Dim) or "?" in said or all(size == sizes[0] for size in sizes):
         return last
     counts = any((symbols.counted(symbol) or (0, 0))[0] == number for symbol in said)
     over = over_counter(nodes, (number,), _TIMES, lambda *_: True, begin=0 if counts else 1)
-    many = symbols.combined(ast.Sub(), times, ast.Constant(1)) if counts else times
+    many = combining.combined(ast.Sub(), times, ast.Constant(1)) if counts else times
     return last if over is None else traced(last, symbols.replaced(over, {_TIMES: many}))
 
 
@@ -421,7 +421,7 @@ class _Origin(ast.NodeTransformer):
         except (expressions.ExpressionError, Refused, LookupError):
             return LOST
         assert isinstance(node, ast.expr)
-        return LOST if "?" in symbols.symbols(node) else node
+        return LOST if "?" in combining.symbols(node) else node
 
     def visit_Name(self, node: ast.Name) -> Node:
         """What a name stands for. Raises LookupError for one that is no parameter and no counter."""
@@ -458,7 +458,7 @@ class _Origin(ast.NodeTransformer):
             return node_of(expressions.computed(node, self.lookup))
         value = self.visit(node.value)
         index = node.slice
-        if isinstance(value, ast.List | ast.Tuple) and (place := symbols.number(index)) is not None:
+        if isinstance(value, ast.List | ast.Tuple) and (place := combining.number(index)) is not None:
             return value.elts[place]
         return ast.Subscript(value, self.visit(index), node.ctx)
 

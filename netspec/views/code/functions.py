@@ -153,7 +153,7 @@ class _Given:
 def _given(cls: ast.ClassDef, members: Mapping[str, ast.Call], bare: _Bare) -> dict[str, _Given] | None:
     """What calls of each member give the function; None where the class has no attribute free to keep it in."""
     statements = [part for function in cls.body if isinstance(function, ast.FunctionDef) for part in function.body]
-    kept = dict(found for statement in statements if (found := _keeps(statement)) is not None)
+    kept = dict(pair for statement in statements if (pair := _keeps(statement)) is not None)
     taken = {_attribute(node) for node in walk(cls)} - {*kept} | MODULE_ATTRIBUTES
     found: dict[str, _Given] = {}
     for member, how in members.items():

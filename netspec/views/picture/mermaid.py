@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Final
 
+from netspec.json_text import json_text
 from netspec.views.picture.flat import Flat, headline, rows
 from netspec.views.picture.plan import Mark, Plan
 from netspec.words import one_line
@@ -22,7 +22,7 @@ STYLES: Final[dict[Mark, str]] = {
 def mermaid(plan: Plan, title: str) -> str:
     """A flowchart, with levels as subgraphs."""
     flat = Flat(plan)
-    lines = ["---", f"title: {json.dumps(one_line(title))}", "---", "flowchart TD", *_level(plan, flat, "  ")]
+    lines = ["---", f"title: {json_text(one_line(title))}", "---", "flowchart TD", *_level(plan, flat, "  ")]
     for line in flat.lines:
         said = f'|"{_safe(line.shape)}"|' if line.shape else ""
         lines.append(f"  n{line.source} {'-.->' if line.mark == 'removed' else '-->'}{said} n{line.target}")
