@@ -395,10 +395,16 @@ def sizes(text: str) -> list[str]:
 
 def written(value: Value) -> str:
     """A size, or several, as a row has them."""
-    if isinstance(value, tuple):
-        return "x".join(map(written, value))
+    if isinstance(value, tuple):  # the x behind a bare $name would be a letter of it
+        return "x".join([*(_written(size, bare=False) for size in value[:-1]), *map(_written, value[-1:])])
+    return _written(value)
+
+
+def _written(value: Value, bare: bool = True) -> str:
+    """One size; a `$name` may stand `bare`, or else in brackets."""
     if isinstance(value, Expr):
-        return f"{'-' if value.negative else ''}${value.text if value.text.isidentifier() else f'({value.text})'}"
+        name = value.text if bare and value.text.isidentifier() else f"({value.text})"
+        return f"{'-' if value.negative else ''}${name}"
     return value.text if isinstance(value, Word) else str(value)
 
 

@@ -18,7 +18,7 @@ from tests.cli.test_commands import DIGITS, run
 EXPORTED = " or ".join(cls.extension for cls in EXPORTERS.classes())
 COMMANDS = {
     ".py": ["build", DIGITS, "-o"],
-    ".svg or .html or .png": ["graph", DIGITS, "-o"],
+    ".svg or .html or .png or .mmd or .dot": ["graph", DIGITS, "-o"],
     EXPORTED: ["export", DIGITS, "--onnx", "-o"],
     f"{EXPORTED} ": ["train", DIGITS, "--run", "run", "--export"],
     ".csv or .json or .npy or .npz": ["predict", "run", "x.npy", "-o"],

@@ -249,6 +249,11 @@ def test_what_is_printed_means_the_same(text: str) -> None:
         assert meaning(made) == meaning(text)
 
 
+def test_a_name_before_an_x_is_printed_in_brackets() -> None:
+    (call,) = parse("parameter $(experts)x$(2*hidden)x$(d)")
+    assert str(replace(call, args=(replace(call.args[0], text=""),))) == "parameter $(experts)x$(2*hidden)x$d"
+
+
 def meaning(text: str) -> list[Any]:
     """The calls of a row without their places."""
     return [
