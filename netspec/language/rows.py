@@ -102,11 +102,9 @@ class Arg:
         """It as a row has it: as it was written, or its value where nobody wrote it."""
         if self.text:
             return self.text
-        parts: tuple[Value | None, ...] = self.value if isinstance(self.value, tuple) else (self.value,)
-        texts = ["" if part is None else written(part) for part in parts]
-        if self.kind == "arrow":
-            return "->".join(texts)
-        return f"{self.name}{'=' if self.kind == 'keyword' else ''}{'x'.join(texts)}"
+        if isinstance(self.value, tuple) and self.kind == "arrow":
+            return "->".join(map(_written, self.value))
+        return f"{self.name}{'=' if self.kind == 'keyword' else ''}{written(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -393,19 +391,19 @@ def sizes(text: str) -> list[str]:
     return found
 
 
-def written(value: Value) -> str:
+def written(value: Value | tuple[Value | None, ...]) -> str:
     """A size, or several, as a row has them."""
     if isinstance(value, tuple):  # the x behind a bare $name would be a letter of it
         return "x".join([*(_written(size, bare=False) for size in value[:-1]), *map(_written, value[-1:])])
     return _written(value)
 
 
-def _written(value: Value, bare: bool = True) -> str:
-    """One size; a `$name` may stand `bare`, or else in brackets."""
+def _written(value: Value | None, bare: bool = True) -> str:
+    """One size, or none; a `$name` may stand `bare`, or else in brackets."""
     if isinstance(value, Expr):
         name = value.text if bare and value.text.isidentifier() else f"({value.text})"
         return f"{'-' if value.negative else ''}${name}"
-    return value.text if isinstance(value, Word) else str(value)
+    return value.text if isinstance(value, Word) else "" if value is None else str(value)
 
 
 def text_of(
