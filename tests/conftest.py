@@ -28,7 +28,7 @@ LONG: Final = (
 LARGE: Final = (
     *("fcn_resnet50", "densenet121", "crnn_ocr", "efficientnet_b0", "googlenet", "convnext_tiny", "resnet50"),
     *("maxvit_t", "regnet_y_400mf", "conformer", "vgg16", "vgg16_bn", "inception_v3"),
-    *("t5", "clip_model", "unet_ddpm", "swin_t", "llama_cached", "alexnet"),
+    *("t5", "clip_model", "unet_ddpm", "swin_t", "llama_cached", "alexnet", "airbench94"),
 )
 OF_LARGE: Final = (
     "code/test_architectures.py",
@@ -41,6 +41,8 @@ OF_LARGE: Final = (
 )
 """Files of tests that go over all ready specs, and leave out the large ones of them but where more is asked for."""
 LATER: Final = (
+    "test_the_recipe_is_trained_and_measured",
+    "test_a_signal_to_the_whole_group_is_the_masters_to_answer[2]",
     *(f"test_every_benchmark_runs[{name}]" for name in ("streaming", "exporting")),
     "test_data_larger_than_its_memory_stays_outside_of_it",
     "test_nothing_is_lost[--refusals]",
