@@ -16,7 +16,6 @@ from netspec.errors import UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.graph.model import Graph
 from netspec.losses.base import Loss
-from netspec.runs.cells import cells_of, fills_of
 from netspec.runtime.data.in_use import known_steps
 from netspec.runtime.export.emission import Ahead, End
 from netspec.runtime.export.made_up import Between, Form
@@ -141,6 +140,8 @@ def ahead_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> tuple
         raise NeedsTorch("its data was not looked at")
     if section.draw:
         raise UsageError(f"{spec.name} draws some of its inputs, which no data has. Leave out preprocess and input.")
+    from netspec.runs.cells import cells_of, fills_of  # with what reads tables, which other files do without
+
     inputs = raw_inputs(learnt)
     names = learnt["inputs"]["names"]
     written = section.placed(inputs, names)
