@@ -53,12 +53,13 @@ def plain(graph: Graph, found: Fit) -> dict[str, Array]:
         taken = {each.name: each.entry for each in found.taken if each.file == path}
         held |= arrays_in(path, taken)
     own: dict[str, Array] = {}
+    buffers = graph.buffers().keys()
     for each in wanted(graph):
         name = next((name for name in each.names if name in held), "")
         if not name and each.names[0].endswith(COUNT):
             continue
         array = _as(held[name], each.kind)
-        _need_finite(each.names[0], array, graph)
+        _need_finite(each.names[0], array, buffer=each.names[0] in buffers)
         own |= dict.fromkeys(each.names, array)
     return own | dict(_unwrapped(graph, own))
 
@@ -69,14 +70,14 @@ def _as(array: Array, kind: str) -> Array:
     return array if array.dtype == known else array.astype(known)
 
 
-def _need_finite(name: str, array: Array, graph: Graph) -> None:
-    """Refuse weights that are not finite, and variances below 0. Raises DataError."""
+def _need_finite(name: str, array: Array, *, buffer: bool) -> None:
+    """Refuse weights that are not finite, and variances below 0; a `buffer` may be infinite. Raises DataError."""
     if array.dtype.kind != "f":
         return
-    flat, buffer = array.reshape(-1), name in graph.buffers() and not name.endswith((MEASURED, "running_mean"))
+    flat, open_ = array.reshape(-1), buffer and not name.endswith((MEASURED, "running_mean"))
     for begin in range(0, flat.size, PIECE):
         piece = flat[begin : begin + PIECE]
-        if not (~np.isnan(piece) if buffer else np.isfinite(piece)).all():
+        if not (~np.isnan(piece) if open_ else np.isfinite(piece)).all():
             hint = "They were saved after a training that diverged, or are damaged: load others"
             raise DataError(f"the weights hold numbers that are not finite: {shown(name)}. {hint}.")
         if name.endswith(MEASURED) and (piece < 0).any():
