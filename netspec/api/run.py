@@ -107,4 +107,4 @@ class Run(run.Run):
 
         about = (self.spec, self.module(), Path(path), allow_outside, self.learnt, self.doubt)
         report = export(*about, proven=proven, weights=sha256(self.weights))
-        return replace(report, note=report.note or note)
+        return replace(report, note="; ".join(filter(None, (note, report.note))))

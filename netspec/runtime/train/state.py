@@ -170,7 +170,7 @@ class State:
         self.parts = torch.zeros(self.per_epoch, 2, len(self.objective.names), device=self.device)
         """Of several losses each, and what it counts for in the mean of the epoch, step by step."""
         self.norm = torch.full((), torch.inf, device=self.device)
-        """Of the gradient of the newest step that ends a record, before it was clipped; infinite where none is known."""
+        """Of the gradient of the newest step before a record, not clipped; infinite where there is none."""
         self._before, self._began = 0.0, time.perf_counter()
         words = _words(train, named) if meaning is None else meaning
         self.origin = _origin(train, self.schedule.length, self.total, words)
