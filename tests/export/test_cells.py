@@ -31,7 +31,7 @@ LETTERS = """\
 input: int T
 layers: [embedding 256 8, lstm 8 batch_first, linear 256]
 data: {source: {text: {path: book.txt, length: 12MORE}}}
-train: {loss: cross_entropy axis=-1, optimizer: adamw lr=1e-2, epochs: 1, device: cpu}
+train: {loss: cross_entropy axis=-1, optimizer: adamw lr=3e-2, epochs: 8, device: cpu}
 """
 ROWS = """\
 inputs: {numbers: 2, categories: int 2, said: int 4, said_mask: bool 4}
@@ -246,10 +246,11 @@ def test_each_column_is_made_up_in_its_own_range(tmp_path: Path) -> None:
 def test_int8_counts_the_right_characters(runs: dict[str, Path], tmp_path: Path) -> None:
     """Along the axis that the loss says."""
     report = exported(runs["bytes"], tmp_path / "a.onnx", "export.onnx.dtype=int8", "export.onnx.max_drop=1")
-    said = re.match(r"accuracy (\S+) in float32, (\S+) in int8", report.note)
+    said = re.search(r"; accuracy (\S+) in float32, (\S+) in int8", report.note)
     assert said is not None
-    run = Run.read(runs["bytes"], ["train.metrics=[accuracy]"])
-    assert float(said[1]) == pytest.approx(run.evaluate("val")["accuracy"], abs=1e-4)
+    accuracy = Run.read(runs["bytes"], ["train.metrics=[accuracy]"]).evaluate("val")["accuracy"]
+    assert accuracy > 0
+    assert float(said[1]) == pytest.approx(accuracy, abs=1e-4)
 
 
 def test_int8_counts_places_that_count() -> None:
