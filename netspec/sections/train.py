@@ -9,6 +9,7 @@ from typing import Any, Final, TypeVar
 
 from netspec.catalogue import Catalogue, Entry
 from netspec.errors import At, Path, Problem
+from netspec.faults import Fault, Invalid
 from netspec.language.calls import (
     Lookup,
     arguments,
@@ -24,7 +25,7 @@ from netspec.language.refusals import Refused
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric, OfOutput
 from netspec.optimizers.base import Optimizer
-from netspec.records import Bool, Checked, Choice, Duration, Fault, Field, Float, Int, Invalid, Record, Text, refuse
+from netspec.records import Bool, Checked, Choice, Duration, Field, Float, Int, Record, Text, refuse
 from netspec.schedulers.base import Scheduler
 from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema, unknown_keys
 from netspec.sections.beside import (
