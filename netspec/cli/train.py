@@ -215,7 +215,7 @@ def _best(history: History, run: Run) -> str:
         return f"{history.monitor} was not measured since it is gone by; the best weights of before are {run.weights}"
     if history.best is None:
         return f"nothing was measured to choose the best weights by; the last ones are {run.weights}"
-    from netspec.sections.train import NEWEST
+    from netspec.sections.train_record import NEWEST
 
     if history.monitor == NEWEST:
         return f"of players that take turns no loss says which weights are best; the newest are {run.weights}"

@@ -20,7 +20,7 @@ from netspec.runtime.data.in_use import known_steps
 from netspec.runtime.export.emission import Ahead, End
 from netspec.runtime.export.made_up import Between, Form
 from netspec.sections.objective import Term
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.spec import Spec
 from netspec.tensors import Tensor
 from netspec.transforms.base import Transform

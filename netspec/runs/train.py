@@ -39,7 +39,7 @@ from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
 from netspec.runtime.train.run import try_step as run_one
 from netspec.runtime.train.trial import Trial
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
 from netspec.views.last_layers import last_layers

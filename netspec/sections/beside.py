@@ -28,7 +28,7 @@ from netspec.vocabulary import OPTIMIZERS
 from netspec.words import did_you_mean
 
 if TYPE_CHECKING:
-    from netspec.sections.train import Train
+    from netspec.sections.train_record import Train
 
 AUGMENTED: Final = "augmented"
 """Stands in the place of what a pass is over: the inputs of the network once more, augmented by other draws."""

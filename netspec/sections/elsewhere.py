@@ -13,7 +13,7 @@ from netspec.language.habits import MEANT
 from netspec.sections.data import Data
 from netspec.sections.habits import NAMES, meant
 from netspec.sections.overrides import classes_of, takers
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.words import in_shell
 
 _ENTRIES: Final[tuple[Path, ...]] = (

@@ -18,7 +18,7 @@ from netspec.saved import Held, Storage, Tape
 from netspec.saved.peak import peak, weighing
 from netspec.sections.experiment import Experiment
 from netspec.sections.param_groups import OTHER, options_of
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.tensors import Tensor
 from netspec.views.last_layers import STRETCH, last_steps
 from netspec.views.table import plain

@@ -17,7 +17,7 @@ from netspec.sections.aim import Aim
 from netspec.sections.data import DataSection
 from netspec.sections.experiment import Experiment
 from netspec.sections.param_groups import options_of
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.transforms.route import Written
 from netspec.weights.freezing import STATISTICS, Frozen
 

@@ -19,7 +19,7 @@ from netspec.sections.beside import TEACHER, Player
 from netspec.sections.experiment import Experiment
 from netspec.sections.objective import Term
 from netspec.sections.param_groups import OTHER, options_of
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.weights.freezing import EVER
 
 ROWS: Final = 16

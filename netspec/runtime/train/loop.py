@@ -28,7 +28,7 @@ from netspec.runtime.train.signals import StopSignals
 from netspec.runtime.train.state import State
 from netspec.runtime.train.step import NotFinite, Stepper
 from netspec.runtime.train.unmeasured import never_finite, never_seen, news, refusal, stand_in
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.weights.freezing import UNFROZEN, Frozen
 
 PARTS: Final = {"train": "samples", "val": "for validation", "test": "held out"}

@@ -28,7 +28,7 @@ from netspec.runtime.train.optimizers import gives_sparse, make_optimizer, resto
 from netspec.runtime.train.schedules import Schedule
 from netspec.sections.beside import Teacher
 from netspec.sections.param_groups import options_of
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.views.meaning import differences, parameter_words, refusal, train_words
 from netspec.weights.freezing import EVER, UNFROZEN, Frozen
 
