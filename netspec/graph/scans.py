@@ -9,8 +9,8 @@ from typing import Any, Final
 from netspec.dims import Size
 from netspec.errors import At, Path, Problem
 from netspec.faults import shown
+from netspec.graph.by_parts import Scan
 from netspec.graph.draft import Level, Step, Value
-from netspec.graph.model import Scan
 from netspec.graph.names import check_member_name
 from netspec.graph.references import reference
 from netspec.graph.results import mirror

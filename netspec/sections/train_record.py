@@ -17,6 +17,7 @@ from netspec.sections.objective import Term, alone
 from netspec.sections.param_groups import OTHER, Group
 from netspec.sections.penalties_of import Penalised
 
+
 class EarlyStop(Entry):
     """Ends the run when a value has not improved for a number of evaluations."""
 
