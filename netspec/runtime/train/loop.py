@@ -190,11 +190,7 @@ class Trainer:
         except NotFinite as fault:
             raise self._diverged(position.index, f"the loss is {fault.value}") from None
         state.need_taken_up()
-        state.losses[position.index] = loss
-        if self.stepper.share is not None:
-            state.shares[position.index] = self.stepper.share
-        if self.stepper.losses is not None:
-            state.parts[position.index] = self.stepper.losses
+        state.losses.note(position.index, loss, self.stepper.share, self.stepper.losses)
         for schedule in state.schedules:
             schedule.after(position.step)
         if state.slow is not None:
@@ -213,11 +209,11 @@ class Trainer:
         if now - self.read_at >= self.progress.interval:
             self.read_at = now
             self._check_losses()
-            self.progress.tick(position.epoch, position.index, state.newest_loss())
+            self.progress.tick(position.epoch, position.index, state.losses.newest(position.index))
 
     def _check_losses(self) -> None:
         """Look at the losses of all steps so far, where a step does not look itself. Raises Diverged."""
-        found = self.state.not_finite()
+        found = self.state.losses.not_finite(self.position.index)
         if found:
             raise self._diverged(found[0], f"the loss is {found[1]}")
 
@@ -244,7 +240,8 @@ class Trainer:
         since, index = self.stretch
         samples = min(position.index * state.samples, state.count) - index * state.samples
         speed = samples / (time.perf_counter() - since)
-        values = {f"train.{name}": value for name, value in state.mean_losses().items()}
+        means = state.losses.means(position.index - position.unmeasured, position.index)
+        values = {f"train.{name}": value for name, value in means.items()}
         if self.data.val is not None and state.validates and self._validates():
             measured = evaluate(
                 state.shown,
