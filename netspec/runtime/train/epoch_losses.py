@@ -23,13 +23,13 @@ class Losses:
         self.parts = torch.zeros(steps, 2, len(objective.names), device=device)
         """Of several losses each, and what it counts for, step by step."""
 
-    def note(self, index: int, loss: torch.Tensor, share: Any = None, parts: torch.Tensor | None = None) -> None:
-        """Note the loss of step `index`; its share and those of several, where the step has made them."""
-        self.each[index] = loss
+    def note(self, at: int | slice, loss: torch.Tensor, share: torch.Tensor | None, parts: torch.Tensor | None) -> None:
+        """Note the loss of a step, or of several; its share and those of several losses, where it has made them."""
+        self.each[at] = loss
         if share is not None:
-            self.shares[index] = share
+            self.shares[at] = share
         if parts is not None:
-            self.parts[index] = parts
+            self.parts[at] = parts
 
     def newest(self, index: int) -> float:
         """The loss of the newest of `index` steps; 0 where there is none."""

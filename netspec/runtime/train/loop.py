@@ -209,11 +209,11 @@ class Trainer:
         if now - self.read_at >= self.progress.interval:
             self.read_at = now
             self._check_losses()
-            self.progress.tick(position.epoch, position.index, state.losses.newest(position.index))
+            self.progress.tick(position.epoch, position.index, state.newest_loss())
 
     def _check_losses(self) -> None:
         """Look at the losses of all steps so far, where a step does not look itself. Raises Diverged."""
-        found = self.state.losses.not_finite(self.position.index)
+        found = self.state.not_finite()
         if found:
             raise self._diverged(found[0], f"the loss is {found[1]}")
 
@@ -240,8 +240,7 @@ class Trainer:
         since, index = self.stretch
         samples = min(position.index * state.samples, state.count) - index * state.samples
         speed = samples / (time.perf_counter() - since)
-        means = state.losses.means(position.index - position.unmeasured, position.index)
-        values = {f"train.{name}": value for name, value in means.items()}
+        values = {f"train.{name}": value for name, value in state.mean_losses().items()}
         if self.data.val is not None and state.validates and self._validates():
             measured = evaluate(
                 state.shown,

@@ -213,6 +213,18 @@ class State:
         base = {f"{before}{name}" for name in self.module.state_dict() if name not in self.kept}
         return {name: tensor for name, tensor in held.items() if name not in base}
 
+    def newest_loss(self) -> float:
+        """The loss of the newest step of this epoch."""
+        return self.losses.newest(self.position.index)
+
+    def not_finite(self) -> tuple[int, float] | None:
+        """The first step of this epoch whose loss is not finite, counted from 0, and that loss."""
+        return self.losses.not_finite(self.position.index)
+
+    def mean_losses(self) -> dict[str, float]:
+        """The mean losses of this epoch's unmeasured steps: `loss`, and of several each: `aux.loss`."""
+        return self.losses.means(self.position.index - self.position.unmeasured, self.position.index)
+
     def finite(self) -> bool:
         """Whether every weight that is trained is finite, in all processes."""
         held = [p.to_local() if hasattr(p, "to_local") else p for p in self.trained]  # of a DTensor, its part
