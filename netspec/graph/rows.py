@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem, Span
 from netspec.faults import shown
 from netspec.graph import wrapping
@@ -22,6 +21,7 @@ from netspec.language.python_calls import CALL
 from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, Expr, Input, RowError, Word
 from netspec.layers.base import Op
+from netspec.records import Entry
 from netspec.vocabulary import OPERATIONS
 from netspec.wraps import Wrap
 

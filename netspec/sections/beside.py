@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.faults import Invalid
 from netspec.language.calls import (
@@ -21,7 +20,7 @@ from netspec.language.calls import (
     read_entry,
 )
 from netspec.language.refusals import Refused
-from netspec.records import Checked, Float, Int, Record, Text, refuse
+from netspec.records import Checked, Entry, Float, Int, Record, Text, refuse
 from netspec.sections.objective import Term, read_terms
 from netspec.text.source import Source
 from netspec.vocabulary import OPTIMIZERS

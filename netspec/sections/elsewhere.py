@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.errors import Path
 from netspec.faults import meant_word
 from netspec.language.habits import MEANT
+from netspec.records import Entry
 from netspec.sections.data import Data
 from netspec.sections.habits import NAMES, meant
 from netspec.sections.overrides import classes_of, takers

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Final, TypeVar
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
 from netspec.errors import At, Path, Problem
 from netspec.faults import Fault, Invalid
 from netspec.language.calls import (
@@ -23,7 +23,7 @@ from netspec.language.calls import (
 from netspec.language.refusals import Refused
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric, OfOutput
-from netspec.records import Record
+from netspec.records import Entry, Record
 from netspec.sections.base import NOTHING, Around, Key, Section, entries_schema, entry_schema, unknown_keys
 from netspec.sections.beside import in_turns, read_passes, read_players, read_teacher, settled
 from netspec.sections.objective import Term, names_of, read_terms, terms_schema

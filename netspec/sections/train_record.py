@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
 from netspec.optimizers.base import Optimizer
-from netspec.records import Bool, Checked, Choice, Duration, Field, Float, Int, Record, Text, refuse
+from netspec.records import Bool, Checked, Choice, Duration, Entry, Field, Float, Int, Record, Text, refuse
 from netspec.schedulers.base import Scheduler
 from netspec.sections.beside import TEACHER, Pass, Player, Teacher
 from netspec.sections.objective import Term, alone

@@ -8,10 +8,10 @@ from itertools import islice
 from math import prod
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.errors import UsageError
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph
+from netspec.records import Entry
 from netspec.schedulers.base import Scheduler
 from netspec.schedulers.curve import curve
 from netspec.schedulers.plateau import ReduceLROnPlateau
