@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from hashlib import sha256
+from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Final
@@ -108,8 +109,6 @@ def _installed(name: str) -> None:
     """Load a plugin that is installed as a package, once. Raises UsageError."""
     if name in _loaded:
         return
-    from importlib.metadata import entry_points  # only plugins of packages pay for it
-
     found = {point.name: point for point in entry_points(group=GROUP)}
     if name not in found:
         hint = did_you_mean(name, found) or "A file of one's own ends with .py."
