@@ -135,7 +135,7 @@ class Record:
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
-        return hash((type(self), repr(self.__dict__)))
+        return hash((type(self), repr(self.__dict__)))  # values may be lists and mappings, which have none
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.given.items())})"

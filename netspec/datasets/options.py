@@ -58,4 +58,5 @@ def parts_of_dates(value: Any) -> tuple[str, ...]:
 def empty_texts(value: Any) -> tuple[str, ...]:
     """The texts that stand for a missing value; numbers among them as texts."""
     found = value if isinstance(value, list | tuple) else [value]
+    # By their very types: true and false are numbers to Python, and no cell's text.
     return names([str(each) if type(each) in (int, float) else each for each in found])

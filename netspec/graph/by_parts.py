@@ -48,6 +48,7 @@ class Route:
 
     def spread(self, count: Size) -> Size:
         """What one run of a step counts, over the runs of all experts."""
+        # A count grows evenly with what is routed: so much without any, and the rest with it.
         fixed = substitute(count, {ROUTED: 0})
         shared = substitute(count + fixed * -1, {ROUTED: self.shares})
         return fixed + shared // self.experts if self.apart else fixed * self.experts + shared

@@ -109,7 +109,7 @@ class Training(Section):
         schema = Train.json_schema()
         properties = schema["properties"]
         for key in ("evaluate", "checkpoint"):
-            del properties[key]["default"]
+            del properties[key]["default"]  # a record, and no plain data
         for key, catalogue in (("loss", LOSSES), ("optimizer", OPTIMIZERS), ("scheduler", SCHEDULERS)):
             properties[key] = entry_schema(catalogue, Train.fields[key].sentence)
         properties["loss"]["anyOf"].append(terms_schema(properties["loss"]))

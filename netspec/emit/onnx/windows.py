@@ -24,6 +24,7 @@ def convolution(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     kernel, stride, dilation = op.per_axis("kernel_size", "stride", "dilation")
     if op.padding == "same":
         total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        # Of an odd number torch puts the one more behind.
         before, after = [n // 2 for n in total], [n - n // 2 for n in total]
     else:
         before = after = [0] * op.dims if op.padding == "valid" else list(spread(op.padding, op.dims))
@@ -79,6 +80,7 @@ def max_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     if not op.return_indices:
         return w.node("MaxPool", x[0], **how)
     values, places = w.nodes_of("MaxPool", x[0], outputs=2, **how)
+    # ONNX counts places through the whole tensor, from map to map and from sample to sample.
     return [values, w.node("Mod", places, w.size(product(x[0].shape[2:])))]
 
 
@@ -91,6 +93,7 @@ def avg_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     counted = op.count_include_pad or divisor is not None
     before = after = list(padding)
     if any(more):
+        # What hangs over is padding to ONNX as well, and would count with it: so the zeros that count are laid on before.
         if counted and any(padding):
             source = padded(w, x[0], [0, 0, *padding], [0, 0, *padding])
             before = after = [0] * op.dims
@@ -108,6 +111,7 @@ def lp_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     kernel, stride, *_ = _windows(op)
     if op.ceil_mode:
         raise Unwritable("rounds up the number of its windows (ceil_mode)")
+    # ONNX's LpPool takes absolute values first, which torch does not.
     power = w.node("Pow", x[0], w.number(op.norm_type, "float32"))
     mean = w.node("AveragePool", power, kernel_shape=kernel, strides=stride)
     total = w.node("Mul", mean, w.number(float(prod(kernel)), "float32"))
@@ -157,7 +161,7 @@ def unfold(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     kernel, stride, padding, dilation = (spread(getattr(op, n), 2) for n in _PATCHES)
     how: dict[str, Any] = {"kernel_shape": kernel, "strides": stride, "dilations": dilation, "group": channels}
     cut = w.node("Conv", x[0], w.constant(_hot(channels, kernel)), pads=[*padding, *padding], **how)
-    return w.node("Reshape", cut, w.ints(0, 0, -1))
+    return w.node("Reshape", cut, w.ints(0, 0, -1))  # to which 0 is the axis as it is
 
 
 def fold(w: Writer, op: Any, x: Wires, out: Results) -> Made:

@@ -175,7 +175,7 @@ def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
     modes = {module: module.training for module in still.modules()}
     still.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):  # without them it starts every GPU
             yield still
     finally:
         for module, mode in modes.items():

@@ -422,7 +422,7 @@ def _following(spread: Whole, teacher: Teacher) -> Any:
     """A copy of the network that begins as it does, and follows its weights."""
     assert teacher.decay is not None
     average = spread.average(teacher.decay)
-    average.n_averaged.fill_(1)
+    average.n_averaged.fill_(1)  # the update after 0 copies the network, whatever the decay
     return average.eval().requires_grad_(False)
 
 
