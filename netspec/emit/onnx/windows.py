@@ -93,7 +93,7 @@ def avg_pool(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     counted = op.count_include_pad or divisor is not None
     before = after = list(padding)
     if any(more):
-        # What hangs over is padding to ONNX as well, and would count with it: so the zeros that count are laid on before.
+        # What hangs over is padding to ONNX as well, and would count with it: what counts is laid on before.
         if counted and any(padding):
             source = padded(w, x[0], [0, 0, *padding], [0, 0, *padding])
             before = after = [0] * op.dims
