@@ -98,7 +98,8 @@ def _measured(
     steps = Steps(model, placed, data.peak, list(spec.graph.inputs), wanted_of(model, model.measures))
     size = section.batch if objective.compares_samples else batch_size(split, section.batch)
     for number, (columns, target) in enumerate(split.batches(size)):
-        outputs = _named(names, [undone(ends.get(i), x) for i, x in enumerate(model.run(steps.given(columns)))])
+        given = steps.given(columns, lambda row, start=number * size: split.origin.at(start + row, 0))
+        outputs = _named(names, [undone(ends.get(i), x) for i, x in enumerate(model.run(given))])
         if not number:
             objective.check(outputs, target, {"evaluated": split})
             check_metrics(section.metrics, objective, outputs)

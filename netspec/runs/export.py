@@ -16,6 +16,9 @@ from netspec.errors import ExportFailed, MissingData, UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.json_text import json_text
 from netspec.losses.base import Activation, Loss
+from netspec.metrics.base import Metric, OfOutput
+from netspec.metrics.classes import Accuracy
+from netspec.metrics.values import R2
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
 from netspec.runs.direct import write
@@ -41,6 +44,7 @@ from netspec.runtime.network.folding import folded
 from netspec.runtime.network.remove_parametrizations import copied, unwrapped
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
+from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.version import __version__
 from netspec.views.cached import Uncacheable
@@ -150,11 +154,11 @@ def _training(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...
 
 
 def _measure(spec: Spec, data: Data | None) -> Measure | None:
-    """What measures a network on the validation data, where the spec has metrics of which more is better."""
+    """What measures a network on the validation data: the metrics of the spec of which more is better, or usual ones."""
     section = spec.experiment.train
     if data is None or section is None or section.players or spec.beside:
         return None
-    metrics = [metric for metric in section.metrics if metric.goal == "max"]
+    metrics = [metric for metric in section.metrics if metric.goal == "max"] or list(_usual(section))
     if not metrics:
         return None
 
@@ -164,6 +168,16 @@ def _measure(spec: Spec, data: Data | None) -> Measure | None:
         return {metric.label: float(found[metric.label]) for metric in metrics}
 
     return measure
+
+
+def _usual(section: Train) -> Iterator[Metric]:
+    """What a network is measured by whose spec says nothing: accuracy of classes, what is explained of numbers."""
+    for term in section.terms:
+        if not term.takes_data or term.constant is not None or not section.measures(term):
+            continue
+        kind = Accuracy if term.loss.target_kind in Accuracy.kinds else R2 if term.loss.scales else None
+        if kind is not None:
+            yield OfOutput(metric=kind(), of=term.name) if term.name else kind()
 
 
 def _whole(

@@ -19,7 +19,9 @@ def write(subject: Subject, of: Emission, file: Path, max_drop: float) -> Writte
     scales = _scales(subject)
     written = write_c(of, file, scales)
     if subject.measure is None:
-        return replace(written, note="int8 was measured by no metric, for the spec has none whose goal is a maximum")
+        return replace(
+            written, note="int8 was measured by no metric: the spec has none of which more is better, and no classes"
+        )
     before, after = subject.measure(inner(subject)), subject.measure(rounding(inner(subject), scales))
     told = ", ".join(f"{name} {value:.4f} before and {after[name]:.4f} after" for name, value in before.items())
     worst = max(before, key=lambda name: before[name] - after[name])

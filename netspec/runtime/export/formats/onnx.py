@@ -49,7 +49,9 @@ class ONNX(Exporter):
         Choice("what it takes for numbers: with preprocess as the source has them, else float32", INPUTS, None)
     )
     dtype = Choice("what it computes in; int8 is calibrated on the training data", DTYPES, "float32")
-    max_drop = Float("what int8 may cost of the accuracy on the validation data, as a part of 1", 0.005, ge=0, le=1)
+    max_drop = Float(
+        "what int8 may cost of an output's accuracy on the validation data, as a part of 1", 0.005, ge=0, le=1
+    )
     keep_io = Bool("whether a file in float16 takes and gives float32", True)
     cache = Bool("give the network of a language model a memory of the tokens before, as inputs and outputs", False)
 
