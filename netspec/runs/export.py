@@ -154,7 +154,7 @@ def _training(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...
 
 
 def _measure(spec: Spec, data: Data | None) -> Measure | None:
-    """What measures a network on the validation data: the metrics of the spec of which more is better, or usual ones."""
+    """What measures a network on validation data: the spec's metrics of which more is better, or usual ones."""
     section = spec.experiment.train
     if data is None or section is None or section.players or spec.beside:
         return None

@@ -19,10 +19,10 @@ from netspec.losses.classes import CrossEntropyLoss
 from netspec.losses.labels import BCEWithLogitsLoss
 from netspec.runs.answers import records
 from netspec.runs.bench import bench
+from netspec.runs.int8_cost import right
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.predict_file import predicted
 from netspec.runs.prediction import joined
-from netspec.runs.int8_cost import right
 from netspec.runs.verifying import verify_file, verify_run
 from netspec.runtime.export.manifest import MANIFEST, read_sealed
 from tests.train.test_handed import ended, trained
