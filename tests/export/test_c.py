@@ -115,9 +115,9 @@ def test_names_shape_no_code(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["*/ x /*", "??/\n", "a\\\nb", "ä\u202e", "/*/", "**//", '"#define', "\x00"])
 def test_no_text_ends_a_comment(text: str, tmp_path: Path) -> None:
     from netspec.emit.c.code import comment, identifier
-    from netspec.views.c.program import _spelled
+    from netspec.views.c.program import MARK, spelled
 
-    lines = [f"/* {comment(text)} */", *_spelled({"function": "f", "metadata": {"netspec.spec": text}}), "int n;"]
+    lines = [f"/* {comment(text)} */", *spelled(MARK, {"function": "f", "metadata": {"netspec.spec": text}}), "int n;"]
     (tmp_path / "net.c").write_text("\n".join(lines))
     subprocess.run(["cc", *STRICT, "-trigraphs", "-c", "net.c"], cwd=tmp_path, check=True)
     assert interface("\n".join(lines))["metadata"]["netspec.spec"] == text

@@ -10,7 +10,7 @@ from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.export.c_file import write as write_c
 from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.report import Written
-from netspec.runtime.export.rounding import NEAR, calibrated, inner, rounding
+from netspec.runtime.export.rounding import calibrated, inner, rounding
 from netspec.runtime.export.subject import Subject
 
 
@@ -36,7 +36,7 @@ def as_rounded(subject: Subject) -> Subject:
     rounded = rounding(inner(subject), _scales(subject))
     if isinstance(subject.network, InOwnUnits):
         rounded = subject.network.around(rounded)
-    return replace(subject, network=rounded, rtol=max(subject.rtol, NEAR))
+    return replace(subject, network=rounded)
 
 
 def _scales(subject: Subject) -> dict[str, float]:

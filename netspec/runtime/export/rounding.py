@@ -18,9 +18,6 @@ from netspec.runtime.export.subject import Inputs, Subject
 from netspec.runtime.network.remove_parametrizations import copied, unwrapped
 from netspec.views.c.quantising import LARGEST, rounded
 
-NEAR: Final = 0.05
-"""How far a file may be from the rounded network: a number that lies between two steps may fall to either side."""
-
 
 def layers(network: nn.Module) -> dict[str, nn.Module]:
     """The layers that multiply by weights, by their paths."""

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from netspec.errors import DataError
 from netspec.exporters.base import Exporter, NeedsTorch
+from netspec.files import shown
 from netspec.records import Bool, Choice, Float, Int, Maybe
 
 if TYPE_CHECKING:
     from netspec.runtime.export.emission import Emission, Run
+    from netspec.runtime.export.manifest import Sealed
     from netspec.runtime.export.report import Written
     from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
@@ -107,6 +110,25 @@ class ONNX(Exporter):
         from netspec.runtime.export.manifest import seal
 
         seal(file, said)
+
+    @classmethod
+    def read_seal(cls, path: Path) -> Sealed:
+        from netspec.runtime.export.manifest import read_sealed
+
+        return read_sealed(path)
+
+    @classmethod
+    def need_harmless(cls, path: Path) -> None:
+        import onnx
+
+        from netspec.runtime.export.model_file import need_harmless
+
+        try:
+            model = onnx.load_model(path, load_external_data=False)
+        except Exception as error:  # protobuf has types of its own
+            text = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(f"{shown(path)} is no model of ONNX that is read: {shown(text)}") from None
+        need_harmless(path, model)
 
     def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
         return subject.differences(self.opened(file))
