@@ -54,7 +54,7 @@ class Opened:
 
     @cached_property
     def run(self) -> RunsFile:
-        """What runs it. Raises UsageError where what that needs is not here, ExportMismatch where it is no such file."""
+        """What runs it. Raises UsageError where what that needs is not here, ExportFailed for no such file."""
         if lacking := self.exporter.lacking():
             text = f"{shown(self.path)} is byte for byte what was written; to compare what it computes needs"
             raise UsageError(f"{text} {lacking}")
