@@ -22,7 +22,7 @@ from netspec.metrics.values import R2
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
 from netspec.runs.direct import write
-from netspec.runs.formats import answered, need_exporter, one_view, output_names
+from netspec.runs.formats import answered, need_exporter, one_view, output_names, without_loss
 from netspec.runs.generate import with_memory
 from netspec.runs.language_model import language_model
 from netspec.runs.onnx_model import CACHE
@@ -33,7 +33,7 @@ from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.data.split import Data
 from netspec.runtime.data.units import Scale
 from netspec.runtime.export.emission import Emission
-from netspec.runtime.export.export import FIRST, export_network
+from netspec.runtime.export.export import export_network
 from netspec.runtime.export.manifest import Origin
 from netspec.runtime.export.metadata import metadata
 from netspec.runtime.export.proof import digest
@@ -100,7 +100,7 @@ def export(
         real=part_of(data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
-        probabilities=FIRST if training is None else _ends(losses, list(spec.graph.outputs)),
+        probabilities=_ends(losses, list(spec.graph.outputs)) if training is not None else _unexplained(spec),
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
         graph=spec.graph,
         proven=proven,
@@ -238,6 +238,12 @@ def _with_memory(
         graph=own.graph,
         proven=proven,
     )
+
+
+def _unexplained(spec: Spec) -> dict[int, Callable[[torch.Tensor], Probabilities]]:
+    """What makes probabilities of an output that no loss explains; nothing of one that holds them."""
+    ends = without_loss(spec, "probabilities")
+    return {place: lambda _, end=end: Probabilities(end.activation, end.axis) for place, end in ends.items()}  # type: ignore[misc]
 
 
 def _ends(
