@@ -78,10 +78,15 @@ def _batches(
         known[name] = term, term.loss.class_axis(len(graph.outputs[name].shape))
     for start in range(0, len(columns[0]), BATCH_SIZE):
         rows = [column[start : start + BATCH_SIZE] for column in columns]
-        found = model.run(steps.given(rows, lambda row, start=start: called(start + row)))
+        found = model.run(steps.given(rows, partial(_later, called, start)))
         held = {name: _said(ends.get(i), x, graph.outputs[name]) for i, (name, x) in
                 enumerate(zip(names, found, strict=True))}  # fmt: skip
         yield held, known
+
+
+def _later(called: Callable[[int], str], start: int, row: int) -> str:
+    """What a sample is called that is in a batch which begins at `start`."""
+    return called(start + row)
 
 
 def _left(model: OnnxModel) -> dict[int, End]:
