@@ -15,6 +15,7 @@ from netspec.api.run import Run
 from netspec.errors import UsageError
 from netspec.losses.base import Loss
 from netspec.runs.predict import predict
+from netspec.text.report import SpecError
 from netspec.vocabulary import LOSSES
 
 ROWS = {
@@ -168,3 +169,10 @@ def test_labels_are_chosen_for_each_loss_of_classes(loss: str, end: str, tmp_pat
     x = torch.randn(6, 5)
     (found,) = session.run(None, {"input": x.numpy()})
     assert found.tolist() == module(x).argmax(1).tolist()
+
+
+def test_a_loss_is_not_missed_where_the_output_is_unknown() -> None:
+    """What is wrong before it is told alone."""
+    with pytest.raises(SpecError) as caught:
+        netspec.loads(SPEC.format(loss="cross_entropy", end="fc 3, softmax"))
+    assert [problem.code for problem in caught.value.problems] == ["missing-argument"]

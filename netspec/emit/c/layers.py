@@ -131,7 +131,7 @@ def _transposed(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     inputs, each_out, *sizes = weight.shape
     grouped = weight.reshape(op.groups, inputs // op.groups, each_out, *sizes).swapaxes(1, 2)
     turned = grouped.reshape(op.groups * each_out, inputs // op.groups, *sizes)
-    turned = np.flip(turned, range(2, turned.ndim))
+    turned = np.flip(turned, tuple(range(2, turned.ndim)))
     found = convolved(w, spaced, turned, w.given("bias"), [1] * len(kernel), dilation, op.groups, "conv_transpose")
     return found.viewed(*_shape(out[0]))
 
