@@ -59,16 +59,18 @@ def boxed(
     divisor: int | None = None,
 ) -> Wire:
     """A pool over maps, or over volumes, `size` windows on each axis; the rest is as `windows.pooled` has it."""
-    windows = [tuple(each) for each in (size, kernel, stride, padding, dilation)]
+
+    def pool(x: Wire, windows: Sequence[Sequence[int]], divisor: int | None) -> Wire:
+        many, each, step, around, apart = map(tuple, windows)
+        return pooled(w, x, many, each, step, around, apart, kind, counts_padding=counts_padding, divisor=divisor)
+
+    windows = (size, kernel, stride, padding, dilation)
     if x.rank == 4:
-        return pooled(w, x, *windows, kind, counts_padding=counts_padding, divisor=divisor)
-    first = 1 if divisor is not None else None
-    flat = pooled(w, x, *(each[1:] for each in windows), kind, counts_padding=counts_padding, divisor=first)
+        return pool(x, windows, divisor)
+    flat = pool(x, [each[1:] for each in windows], 1 if divisor is not None else None)
     places = flat.shape[3] * flat.shape[4]
     deep = [(each[0], other) for each, other in zip(windows, (places, 1, 1, 0, 1), strict=True)]
-    below = flat.viewed(*flat.shape[:3], places)
-    found = pooled(w, below, *deep, kind, counts_padding=counts_padding, divisor=divisor)
-    return found.viewed(*x.shape[:2], *size)
+    return pool(flat.viewed(*flat.shape[:3], places), deep, divisor).viewed(*x.shape[:2], *size)
 
 
 def adapted(w: Writer, x: Wire, size: Sequence[int], kind: Kind) -> Wire:
