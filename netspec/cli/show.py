@@ -13,10 +13,10 @@ from netspec.words import printable
 
 
 @click.command()
-@click.argument("file", metavar="FILE.onnx", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @as_json
 def command(file: Path, as_json: bool) -> None:
-    """Print the spec that FILE.onnx carries; what else the file says of itself goes to the standard error.
+    """Print the spec that an exported FILE carries; what else the file says of itself goes to the standard error.
 
     Nothing of the file is run, and neither torch nor ONNX is imported. Whether what it says is so is found out by
     `netspec verify`.

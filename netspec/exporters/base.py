@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
+from netspec.errors import DataError
 from netspec.records import Choice, Entry, Field, Float
 
 if TYPE_CHECKING:
     from netspec.runtime.export.emission import Emission, Run
+    from netspec.runtime.export.manifest import Sealed
     from netspec.runtime.export.report import Written
     from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
@@ -97,6 +99,24 @@ class Exporter(Entry):
 
     def seal(self, file: Path, said: Mapping[str, Any]) -> None:
         """Put a manifest into a file that was written; nothing where the format has no place for one."""
+
+    @classmethod
+    def read_seal(cls, path: Path) -> Sealed:
+        """A file with its manifest, and what it says of itself. Raises DataError; nothing of the file is run."""
+        raise DataError(f"{path} is of a format that has no manifest, so there is nothing to hold it against")
+
+    @classmethod
+    def need_harmless(cls, path: Path) -> None:
+        """Refuse a file that may not be opened. Raises DataError."""
+
+    @classmethod
+    def lacking(cls) -> str:
+        """What is not here of what runs such files, in words; empty where all is."""
+        return ""
+
+    def held_to(self, subject: Subject) -> Subject:
+        """The subject as a file of it computes: the same, but for formats that round."""
+        return subject
 
     def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
         """How far what the file computes is from what the network does, for `subject.differences` of its inputs.

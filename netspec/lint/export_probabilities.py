@@ -42,7 +42,7 @@ export: {onnx: {output: probabilities}}
             if loss.owns_parameters:
                 return f"{loss.said} makes the scores in a layer of its own, which the exported file does not have"
         named = {name for term in train.terms for name in term.outputs}
-        if any(loss.activation for loss in losses) or not facts.graph.results or not named <= facts.signals.keys():
+        if any(loss.activation for loss in losses) or not facts.graph.outputs or not named <= facts.signals.keys():
             return ""
         if losses:
             said = list(dict.fromkeys(loss.said for loss in losses))

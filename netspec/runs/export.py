@@ -16,10 +16,13 @@ from netspec.errors import ExportFailed, MissingData, UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.json_text import json_text
 from netspec.losses.base import Activation, Loss
+from netspec.metrics.base import Metric, OfOutput
+from netspec.metrics.classes import Accuracy
+from netspec.metrics.values import R2
 from netspec.ops.sources import Noise
 from netspec.runs.data import data_of
 from netspec.runs.direct import write
-from netspec.runs.formats import answered, need_exporter, one_view, output_names
+from netspec.runs.formats import answered, need_exporter, one_view, output_names, without_loss
 from netspec.runs.generate import with_memory
 from netspec.runs.language_model import language_model
 from netspec.runs.onnx_model import CACHE
@@ -30,7 +33,7 @@ from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.data.split import Data
 from netspec.runtime.data.units import Scale
 from netspec.runtime.export.emission import Emission
-from netspec.runtime.export.export import FIRST, export_network
+from netspec.runtime.export.export import export_network
 from netspec.runtime.export.manifest import Origin
 from netspec.runtime.export.metadata import metadata
 from netspec.runtime.export.proof import digest
@@ -41,6 +44,7 @@ from netspec.runtime.network.folding import folded
 from netspec.runtime.network.remove_parametrizations import copied, unwrapped
 from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
+from netspec.sections.train_record import Train
 from netspec.spec import Spec
 from netspec.version import __version__
 from netspec.views.cached import Uncacheable
@@ -96,7 +100,7 @@ def export(
         real=part_of(data),
         name=spec.name,
         metadata=metadata(__version__, spec.name, spec.text, learnt),
-        probabilities=FIRST if training is None else _ends(losses, list(spec.graph.outputs)),
+        probabilities=_ends(losses, list(spec.graph.outputs)) if training is not None else _unexplained(spec),
         draws=[step.path for step in spec.graph.root.walk() if isinstance(step.op, Noise) and not step.training],
         graph=spec.graph,
         proven=proven,
@@ -150,11 +154,11 @@ def _training(spec: Spec, data: Data | None) -> Iterator[tuple[torch.Tensor, ...
 
 
 def _measure(spec: Spec, data: Data | None) -> Measure | None:
-    """What measures a network on the validation data, where the spec has metrics of which more is better."""
+    """What measures a network on validation data: the spec's metrics of which more is better, or usual ones."""
     section = spec.experiment.train
     if data is None or section is None or section.players or spec.beside:
         return None
-    metrics = [metric for metric in section.metrics if metric.goal == "max"]
+    metrics = [metric for metric in section.metrics if metric.goal == "max"] or list(_usual(section))
     if not metrics:
         return None
 
@@ -164,6 +168,16 @@ def _measure(spec: Spec, data: Data | None) -> Measure | None:
         return {metric.label: float(found[metric.label]) for metric in metrics}
 
     return measure
+
+
+def _usual(section: Train) -> Iterator[Metric]:
+    """What a network is measured by whose spec says nothing: accuracy of classes, what is explained of numbers."""
+    for term in section.terms:
+        if not term.takes_data or term.constant is not None or not section.measures(term):
+            continue
+        kind = Accuracy if term.loss.target_kind in Accuracy.kinds else R2 if term.loss.scales else None
+        if kind is not None:
+            yield OfOutput(metric=kind(), of=term.name) if term.name else kind()
 
 
 def _whole(
@@ -224,6 +238,12 @@ def _with_memory(
         graph=own.graph,
         proven=proven,
     )
+
+
+def _unexplained(spec: Spec) -> dict[int, Callable[[torch.Tensor], Probabilities]]:
+    """What makes probabilities of an output that no loss explains; nothing of one that holds them."""
+    ends = without_loss(spec, "probabilities")
+    return {place: lambda _, end=end: Probabilities(end.activation, end.axis) for place, end in ends.items()}  # type: ignore[misc]
 
 
 def _ends(

@@ -77,7 +77,7 @@ def ends_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> dict[i
     """
     outputs, train = spec.graph.outputs, spec.experiment.train
     if train is None:
-        return _without_loss(next(iter(outputs.values())), exporter.output)
+        return without_loss(spec, exporter.output)
     found: dict[int, End] = {}
     terms = train.answered(list(outputs))
     for name, (loss, known) in answered(train, spec.graph, learnt).items():
@@ -87,7 +87,8 @@ def ends_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> dict[i
         if exporter.output == "probabilities" and loss.activation:
             end = replace(end, activation=loss.activation)
         elif exporter.output == "labels":
-            end = _choosing(end, loss.activation, outputs[name], _classes(learnt, terms[name]))
+            how = "softmax" if loss.target_kind == "class" else loss.activation
+            end = _choosing(end, how, outputs[name], _classes(learnt, terms[name]))
         if not end.nothing:
             found[list(outputs).index(name)] = end
     if exporter.output == "labels" and not any(end.chooses for end in found.values()):
@@ -96,12 +97,34 @@ def ends_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> dict[i
     return found
 
 
-def _without_loss(first: Tensor, output: str) -> dict[int, End]:
-    """The same where no loss says what the scores of the first output mean."""
-    single = len(first.shape) < 2 or first.shape[1] == 1
+def without_loss(spec: Spec, output: str) -> dict[int, End]:
+    """The same where no loss says what the first output means: what it ends with does, else it is taken for scores.
+
+    Raises UsageError for the class of a single probability, for a class is chosen of scores.
+    """
+    if output == "logits":
+        return {}
+    first = next(iter(spec.graph.outputs.values()))
+    single, made = len(first.shape) < 2 or first.shape[1] == 1, _made(spec)
     if output == "labels":
+        if single and made:
+            text = f"output: labels says yes to a score over 0, and what {spec.name} gives are {made} already"
+            raise UsageError(f"{text}. Leave out what makes them of its scores, or write output: logits.")
         return {0: _choosing(End(), "sigmoid" if single else "softmax", first, ())}
-    return {0: End(activation="sigmoid" if single else "softmax")} if output == "probabilities" else {}
+    if made:
+        return {} if made == "probabilities" else {0: End(activation="exp")}
+    return {0: End(activation="sigmoid" if single else "softmax")}
+
+
+def _made(spec: Spec) -> str:
+    """What the first output is already, of the step that gives it: probabilities, their logarithms, or nothing."""
+    from netspec.lint import Facts  # which most files do without
+
+    value = next(iter(spec.graph.results.values()))
+    flow = Facts(spec.graph, spec.experiment).flow_of(value)
+    steps = [flow.through(maker) for maker in flow.makers(value)]
+    found: set[str] = {step.op.makes if step is not None and step.op is not None else "" for step in steps}
+    return found.pop() if len(found) == 1 else ""
 
 
 def _choosing(end: End, activation: str | None, scores: Tensor, names: Sequence[str]) -> End:

@@ -43,6 +43,15 @@ LARGEST_BYTE: Final = 255
 MORE_KINDS: Final = {"int32": np.int32, "uint8": np.uint8, "bool": np.bool_, "string": np.object_}
 
 
+class NoBytes(DataError):
+    """Numbers that a file takes as bytes, and that are none."""
+
+    def __init__(self, message: str, wrong: Array) -> None:
+        """`wrong` says of each number whether it is one of them."""
+        super().__init__(message)
+        self.wrong = wrong
+
+
 @dataclass(frozen=True)
 class OnnxModel:
     """A file that ONNX Runtime runs."""
@@ -156,7 +165,7 @@ class OnnxModel:
     def taken(self, name: str, x: Array, peak: int) -> Array:
         """Samples as an input takes them: bytes of which `peak` is 1.0, or the numbers that they stand for.
 
-        Where a table is in the file, the texts that stand for its numbers. Raises DataError for numbers that no bytes
+        Where a table is in the file, the texts that stand for its numbers. Raises NoBytes for numbers that no bytes
         stand for.
         """
         wanted = np.dtype(self.dtype(name))
@@ -165,9 +174,11 @@ class OnnxModel:
         if wanted == np.uint8 and x.dtype.kind == "f":
             numbers = x.astype(np.float64) * peak
             whole = np.rint(numbers)
-            if not (np.abs(numbers - whole) < BYTE_SLACK).all() or not ((whole >= 0) & (whole <= LARGEST_BYTE)).all():
+            right = (np.abs(numbers - whole) < BYTE_SLACK) & (whole >= 0) & (whole <= LARGEST_BYTE)
+            if not right.all():
                 text = f"{shown(self.path)} takes {printable(name)} as bytes, which some of the numbers are not"
-                raise DataError(f"{text}. Give bytes, or export with input: float32 under export.onnx.")
+                way_out = "Give bytes, as images of 8 bits have, or export with input: float32 under export.onnx."
+                raise NoBytes(f"{text}. {way_out}", ~right)
             x = whole
         elif wanted.kind == "f" and x.dtype == np.uint8:
             x = x.astype(np.float32) / np.float32(peak)

@@ -5,8 +5,9 @@ What a run does with samples is done here on arrays: the same scale, the same st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,8 +19,8 @@ from netspec.errors import DataError, UsageError
 from netspec.files import shown
 from netspec.runs.formats import ends_of
 from netspec.runs.given import COUNTS, batch_axis, need_rows, of_network, rearranged, samples_in
-from netspec.runs.onnx_model import OnnxModel
-from netspec.runs.prediction import Prediction, told
+from netspec.runs.onnx_model import NoBytes, OnnxModel
+from netspec.runs.prediction import Prediction, called, told
 from netspec.runs.raw import raw_inputs
 from netspec.runtime.data.in_use import chain_for
 from netspec.runtime.export.emission import End
@@ -57,13 +58,13 @@ def predicted(model: OnnxModel, files: Sequence[Path], *, as_is: bool = False) -
         hint = rearranged(list(spec.graph.inputs), new.inputs, steps.need_fit) or COUNTS
         raise DataError(f"{label}: {error}. {hint}") from None
     need_rows(spec, new, label)
-    yield from told(spec, model.learnt, new, label, _batches(model, steps, new.inputs))
+    yield from told(spec, model.learnt, new, label, _batches(model, steps, new.inputs, partial(called, new, label)))
 
 
 def _batches(
-    model: OnnxModel, steps: Steps, columns: Sequence[Column]
+    model: OnnxModel, steps: Steps, columns: Sequence[Column], called: Callable[[int], str]
 ) -> Iterator[tuple[dict[str, Array], dict[str, tuple[Term, int]]]]:
-    """What the file gives for each batch, and what the losses know of that."""
+    """What the file gives for each batch, and what the losses know of that; `called` names a sample."""
     graph, train = model.spec.graph, model.spec.experiment.train
     names = list(graph.outputs)
     answered = train.answered(names) if train is not None else {}
@@ -76,10 +77,16 @@ def _batches(
             raise UsageError(f"{name} is what {term.loss.said} makes scores of by weights of its own. {OWN_WEIGHTS}")
         known[name] = term, term.loss.class_axis(len(graph.outputs[name].shape))
     for start in range(0, len(columns[0]), BATCH_SIZE):
-        found = model.run(steps.given([column[start : start + BATCH_SIZE] for column in columns]))
+        rows = [column[start : start + BATCH_SIZE] for column in columns]
+        found = model.run(steps.given(rows, partial(_later, called, start)))
         held = {name: _said(ends.get(i), x, graph.outputs[name]) for i, (name, x) in
                 enumerate(zip(names, found, strict=True))}  # fmt: skip
         yield held, known
+
+
+def _later(called: Callable[[int], str], start: int, row: int) -> str:
+    """What a sample is called that is in a batch which begins at `start`."""
+    return called(start + row)
 
 
 def _left(model: OnnxModel) -> dict[int, End]:
@@ -148,11 +155,18 @@ class Steps:
         before, _, after = chain_for(section, learnt, [described(x[:1]) for x in taken])
         return cls(model, (*before, *after), learnt["inputs"]["peak"], [*data, *drawn])
 
-    def given(self, columns: Sequence[Array]) -> dict[str, Array]:
-        """What the file is given for these samples, by name."""
-        done = self.done(columns).items()
-        return {name: self.model.taken(name, np.moveaxis(x, 0, batch_axis(self.wanted[name])), self.peak) for name, x in
-                done}  # fmt: skip
+    def given(self, columns: Sequence[Array], called: Callable[[int], str]) -> dict[str, Array]:
+        """What the file is given for these samples, by name; `called` names one of them. Raises DataError."""
+        return {name: self._given(name, x, called) for name, x in self.done(columns).items()}
+
+    def _given(self, name: str, x: Array, called: Callable[[int], str]) -> Array:
+        """The same for one input."""
+        axis = batch_axis(self.wanted[name])
+        try:
+            return self.model.taken(name, np.moveaxis(x, 0, axis), self.peak)
+        except NoBytes as error:
+            wrong = np.moveaxis(error.wrong, axis, 0).reshape(len(x), -1).any(1)
+            raise DataError(f"{called(int(wrong.argmax()))}: {error}") from None
 
     def done(self, columns: Sequence[Array]) -> dict[str, Array]:
         """These samples behind all steps, by the names of the inputs."""

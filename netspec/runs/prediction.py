@@ -146,6 +146,16 @@ def told(
         start = rows.stop
 
 
+def called(new: Handed, label: str, row: int) -> str:
+    """A sample of those in `label`, as a message calls it: its file, its line, its ids, or else its number."""
+    return named(new.names, row) or f"{label}, row {row}"
+
+
+def named(names: Mapping[str, Sequence[str]], row: int) -> str:
+    """What a sample is called by these columns; empty where there are none."""
+    return printable(", ".join(str(column[row]) for column in names.values()))
+
+
 def joined(pieces: Iterable[Prediction]) -> Prediction:
     """What was said of all samples, from what was said of them in pieces."""
     first, *rest = pieces
@@ -200,8 +210,6 @@ def _need_finite(found: Prediction, label: str) -> None:
         wrong = ~np.isfinite(values).reshape(len(values), -1).all(1)
         if wrong.any():
             row = int(wrong.argmax())
-            called = (
-                printable(", ".join(str(column[row]) for column in found.names.values())) or f"row {found.start + row}"
-            )
-            text = f"{label}: {name} is not finite for {called}, one of {int(wrong.sum()):,} such samples"
+            sample = named(found.names, row) or f"row {found.start + row}"
+            text = f"{label}: {name} is not finite for {sample}, one of {int(wrong.sum()):,} such samples"
             raise DataError(f"{text}. Are their values far from those of training?")

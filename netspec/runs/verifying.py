@@ -1,31 +1,34 @@
 """Verification of an exported file, any time later: it is what was written, and computes what it computed then.
 
-Torch is not imported. A file may come from anyone: it is judged before a runtime opens it.
+Files of ONNX and C are verified without torch. A file may come from anyone: one of ONNX is judged before a runtime
+opens it. Those of C and Python are programs, which are run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.errors import DataError, ExportMismatch, NetspecError
-from netspec.exporters.base import NeedsTorch
+from netspec.errors import DataError, ExportMismatch, NetspecError, UsageError
+from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.files import kind, sha256, shown
 from netspec.runs.direct import proof_of
-from netspec.runs.formats import ahead_of, ends_of, need_exporter
+from netspec.runs.formats import ahead_of, ends_of, exporter_of, need_exporter
 from netspec.runs.run import Run
-from netspec.runtime.export.emission import Emission
-from netspec.runtime.export.manifest import MANIFEST, Sealed, read_sealed
-from netspec.runtime.export.model_file import need_harmless, read_said
-from netspec.runtime.export.onnx_check import opened
+from netspec.runtime.export.emission import Array, Emission
+from netspec.runtime.export.emission import Run as RunsFile
+from netspec.runtime.export.formats.onnx import ONNX
+from netspec.runtime.export.manifest import MANIFEST, Sealed
+from netspec.runtime.export.model_file import read_said
 from netspec.runtime.export.proof import digest
 from netspec.runtime.export.report import table
 from netspec.runtime.export.tolerance import Difference
-from netspec.runtime.store.own import EXPORTED
 from netspec.spec import Spec
 from netspec.version import __version__
+from netspec.vocabulary import EXPORTERS
 
 SPEC: Final = "netspec.spec"
 
@@ -39,6 +42,31 @@ class Verified:
     """One for each check; none for a file that was compared with nothing when it was written."""
     notes: tuple[str, ...] = ()
     """What was held against the file, and what could not be, in words."""
+    also: tuple[Verified, ...] = ()
+    """What was found of further files, where a run was exported to several."""
+
+
+class Opened:
+    """A file that is opened when it is first run, and then once for all."""
+
+    def __init__(self, path: Path, exporter: Exporter) -> None:
+        self.path, self.exporter = path, exporter
+
+    @cached_property
+    def run(self) -> RunsFile:
+        """What runs it. Raises UsageError where what that needs is not here, ExportFailed for no such file."""
+        if lacking := self.exporter.lacking():
+            text = f"{shown(self.path)} is byte for byte what was written; to compare what it computes needs"
+            raise UsageError(f"{text} {lacking}")
+        return self.exporter.opened(self.path)
+
+    def __call__(self, inputs: Sequence[Any]) -> Sequence[Array]:
+        return self.run(inputs)
+
+
+def format_of(path: Path) -> type[Exporter]:
+    """The format that a file is of, by its ending; ONNX where that says none."""
+    return next((cls for cls in EXPORTERS.classes() if cls.extension == path.suffix.lower()), ONNX)
 
 
 def verify_file(path: Path) -> Verified:
@@ -46,32 +74,42 @@ def verify_file(path: Path) -> Verified:
 
     Raises DataError for what is no model that may be opened, ExportMismatch for one that is another than was written.
     """
-    sealed = read_sealed(path)
+    return _verified(path)[0]
+
+
+def _verified(path: Path) -> tuple[Verified, Sealed, Opened]:
+    """The same, with the file's manifest and what runs it."""
+    cls = format_of(path)
+    sealed = cls.read_seal(path)
     if fault := sealed.fault:
         raise ExportMismatch(f"{shown(path)} has changed since it was written: {fault}. Export it again.")
-    need_harmless(path, _model(path))
+    cls.need_harmless(path)
     spec = spec_in(path, sealed.said.metadata)
     notes = ["the file is byte for byte what was written", _same_network(sealed, spec)]
-    differences = tuple(sealed.differences(opened(path)))
+    opened = Opened(path, exporter_of(spec, cls.extension) or cls())
+    differences = tuple(sealed.differences(opened)) if sealed.manifest["checks"] else ()
     _need_same(path, differences)
     if not differences:
         notes.append("it was compared with nothing when it was written, so what it is to compute is not known")
-    return Verified(path, differences, tuple(note for note in notes if note))
+    return Verified(path, differences, tuple(note for note in notes if note)), sealed, opened
 
 
 def verify_run(run: Run) -> Verified:
-    """Hold the file that a run was exported to against its manifest, the run's weights, and what training stored.
+    """Hold all files that a run was exported to against their manifests, its weights, and what training stored.
 
     Raises DataError where there is none, and as `verify_file`.
     """
-    files = [
-        path for name in EXPORTED if kind(path := run.folder / name) == "file" and path.suffix not in (".data", ".json")
-    ]
+    names = [f"model{cls.extension}" for cls in EXPORTERS.classes()]
+    files = [path for name in names if kind(path := run.folder / name) == "file"]
     if not files:
         raise DataError(f"{run.folder} holds no exported file. Write one: netspec export {run.folder}")
-    path = files[0]
-    found = verify_file(path)
-    sealed = read_sealed(path)
+    first, *others = [_of_run(run, path) for path in files]
+    return replace(first, also=tuple(others))
+
+
+def _of_run(run: Run, path: Path) -> Verified:
+    """One of them."""
+    found, sealed, opened = _verified(path)
     now = sha256(run.weights)
     if sealed.manifest["weights"] != now:
         text = f"{shown(path)} has other weights than {run.weights.name} has now"
@@ -80,10 +118,12 @@ def verify_run(run: Run) -> Verified:
     spec = spec_in(path, sealed.said.metadata)
     try:
         proof = proof_of(run.spec, run.weights, lambda: now)
-        exporter = need_exporter(spec, Path("model.onnx"))
+        exporter = need_exporter(spec, path)
         graph, learnt = run.spec.graph, run.learnt
         of = Emission(graph, {}, (), ends_of(spec, exporter, learnt), ahead_of(spec, exporter, learnt)[0])
-        stored = tuple(proof.differences(opened(path), of, exporter.atol, exporter.rtol))
+        if exporter.calibrated:
+            raise NeedsTorch("it rounds, and training stored what is not rounded")
+        stored = tuple(proof.differences(opened, of, exporter.atol, exporter.rtol))
         _need_same(path, stored)
         return Verified(path, stored, (*notes, "it gives what training stored"))
     except NeedsTorch as reason:
@@ -103,8 +143,12 @@ def spec_in(path: Path, metadata: Mapping[str, str] | None = None) -> Spec:
 
 def manifest_in(path: Path) -> tuple[dict[str, str], dict[str, Any]]:
     """What a file says of itself, and its manifest; that is empty where there is none. Raises DataError."""
-    said = read_said(path).metadata
-    return said, dict(read_sealed(path).manifest) if MANIFEST in said else {}
+    cls = format_of(path)
+    if cls is ONNX:
+        said = read_said(path).metadata
+        return said, dict(cls.read_seal(path).manifest) if MANIFEST in said else {}
+    sealed = cls.read_seal(path)
+    return sealed.said.metadata, dict(sealed.manifest)
 
 
 def _same_network(sealed: Sealed, spec: Spec) -> str:
@@ -124,14 +168,3 @@ def _need_same(path: Path, differences: tuple[Difference, ...]) -> None:
     if not all(d.agrees for d in differences):
         lines = "\n".join(f"  {line}" for line in table(differences))
         raise ExportMismatch(f"{shown(path)} does not give what it was to give:\n{lines}")
-
-
-def _model(path: Path) -> Any:
-    """The ModelProto of a file, without the tensors beside it. Raises DataError."""
-    import onnx
-
-    try:
-        return onnx.load_model(path, load_external_data=False)
-    except Exception as error:  # protobuf has types of its own
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{shown(path)} is no model of ONNX that is read: {shown(text)}") from None

@@ -19,10 +19,10 @@ from netspec.losses.classes import CrossEntropyLoss
 from netspec.losses.labels import BCEWithLogitsLoss
 from netspec.runs.answers import records
 from netspec.runs.bench import bench
+from netspec.runs.int8_cost import right
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.predict_file import predicted
 from netspec.runs.prediction import joined
-from netspec.runs.quantising import _right
 from netspec.runs.verifying import verify_file, verify_run
 from netspec.runtime.export.manifest import MANIFEST, read_sealed
 from tests.train.test_handed import ended, trained
@@ -256,14 +256,14 @@ def test_int8_counts_the_right_characters(runs: dict[str, Path], tmp_path: Path)
 def test_int8_counts_places_that_count() -> None:
     loss = CrossEntropyLoss(ignore_index=0)
     scores = np.eye(3, dtype=np.float32)[[[0, 2, 1]]].swapaxes(1, 2)
-    found = _right(scores, np.array([[0, 2, 2]]), None, loss)
+    found = right(scores, np.array([[0, 2, 2]]), None, loss)
     assert found is not None
     assert found.tolist() == [True, False]
     yes_or_no = BCEWithLogitsLoss()
-    yes = _right(np.array([[0.5], [-1], [2]], np.float32), np.array([[1], [1], [0]], np.float32), None, yes_or_no)
+    yes = right(np.array([[0.5], [-1], [2]], np.float32), np.array([[1], [1], [0]], np.float32), None, yes_or_no)
     assert yes is not None
     assert yes.ravel().tolist() == [True, False, False]
-    assert _right(np.zeros((2, 1), np.float32), np.full((2, 1), 0.5, np.float32), None, yes_or_no) is None
+    assert right(np.zeros((2, 1), np.float32), np.full((2, 1), 0.5, np.float32), None, yes_or_no) is None
 
 
 def test_cells_are_the_way_back() -> None:

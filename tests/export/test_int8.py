@@ -93,6 +93,61 @@ def test_a_network_that_it_ruins_is_refused(trained: tuple[netspec.Spec, nn.Modu
     assert "in int8" in report.note
 
 
+SEVERAL = """\
+input: 4
+layers:
+  inner: [linear 16, relu]
+  kind: [linear(inner) 9, relu, linear 3]
+  size: [linear(inner) 9, relu, linear 1]
+  sold: [linear(inner) 9, relu, linear 1]
+outputs: [kind, size, sold, inner]
+data: {source: {npz: {path: data.npz, target: [kind, size, sold]}}, split: {val: 40}, scale_target: standard}
+train: {loss: {kind: cross_entropy, size: mse, sold: bce_logits}, optimizer: adamw lr=1e-2, epochs: 12, device: cpu}
+export: {onnx: {dtype: int8, max_drop: 0.03}}
+"""
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory: pytest.TempPathFactory) -> tuple[netspec.Spec, nn.Module]:
+    folder = tmp_path_factory.mktemp("several")
+    x = np.random.default_rng(0).uniform(-1, 1, (240, 4)).astype("float32")
+    targets = {"kind": x[:, :3].argmax(1), "size": 50 + 9 * x.sum(1, keepdims=True), "sold": x[:, :1] > 0}
+    np.savez(folder / "data.npz", x=x, **targets)
+    (folder / "net.yaml").write_text(f"netspec: 1\nname: Several\n{SEVERAL}")
+    spec = netspec.load(folder / "net.yaml")
+    return spec, spec.train().module
+
+
+@pytest.mark.parametrize("output", ["logits", "labels"])
+def test_each_output_is_judged_by_what_its_loss_tells(
+    output: str, several: tuple[netspec.Spec, nn.Module], tmp_path: Path
+) -> None:
+    """Classes by accuracy, numbers by what they explain; of an output without a loss it is told how near it stays."""
+    spec, module = several
+    note = spec.over([f"export.onnx.output={output}"]).export(tmp_path / "a.onnx", module).note
+    said = re.findall(r"(\w+): (\w+) (\S+) in float32, (\S+) in int8", note)
+    assert [each[:2] for each in said] == [
+        ("kind", "accuracy"), ("size", "r2"), ("sold", "accuracy"), ("inner", "nearness"),
+    ]  # fmt: skip
+    assert note.endswith("in int8, on 40 samples")
+    assert all(0.7 < float(before) < float(after) + 0.05 for *_, before, after in said), note
+
+
+@pytest.mark.parametrize(("head", "output"), [("size", "logits"), ("kind", "labels")])
+def test_one_output_that_is_ruined_refuses_the_file(
+    head: str, output: str, several: tuple[netspec.Spec, nn.Module], tmp_path: Path
+) -> None:
+    spec, trained = several
+    module = spec.build({name: x.clone() for name, x in trained.state_dict().items()})
+    with torch.no_grad():
+        module.get_parameter(f"{head}.0.bias")[8] = 1e5
+        module.get_parameter(f"{head}.2.weight")[:, 8] = 0
+    spec = spec.over([f"export.onnx.output={output}"])
+    with pytest.raises(ExportMismatch, match=rf"max_drop, 0\.03: .*{head}: .*outputs most: {head}\."):
+        spec.export(tmp_path / "a.onnx", module)
+    assert not list(tmp_path.iterdir())
+
+
 def test_it_needs_data(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="int8 is calibrated on training data"):
         netspec.loads("input: 2\nlayers: [linear 3]\nexport: onnx dtype=int8").export(tmp_path / "a.onnx")

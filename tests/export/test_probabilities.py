@@ -12,8 +12,10 @@ from safetensors.torch import save_file
 
 import netspec
 from netspec.api.run import Run
+from netspec.errors import UsageError
 from netspec.losses.base import Loss
 from netspec.runs.predict import predict
+from netspec.text.report import SpecError
 from netspec.vocabulary import LOSSES
 
 ROWS = {
@@ -127,3 +129,50 @@ def test_several_losses_need_one_that_knows_probabilities(loss: str, said: str) 
         found = [p.message for p in error.problems]
     assert len(found) == bool(said)
     assert said in "".join(found)
+
+
+@pytest.mark.parametrize(
+    "end", ["fc 3, softmax 1", "fc 3, softmax 1, reshape B 3", "fc 3, log_softmax 1", "fc 1, sigmoid"]
+)
+@pytest.mark.parametrize("output", ["probabilities", "labels"])
+def test_what_holds_probabilities_is_given_as_it_is_where_no_loss_says_more(
+    end: str, output: str, tmp_path: Path
+) -> None:
+    """A second softmax would make others of them, and a class is that of the largest."""
+    spec = netspec.loads(
+        f"input: 5\nlayers: [{end}]\nexport: {{onnx: {{output: {output}}}, py: {{output: probabilities}}}}"
+    )
+    module = spec.build().eval()
+    if output == "labels" and "sigmoid" in end:
+        with pytest.raises(UsageError, match=r"yes to a score over 0, and what .* gives are probabilities already"):
+            spec.export(tmp_path / "net.onnx", module)
+        return
+    spec.export(tmp_path / "net.onnx", module)
+    session = ort.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    x = torch.randn(6, 5)
+    with torch.no_grad():
+        known = module(x).exp() if "log" in end else module(x)
+    (found,) = session.run(None, {"input": x.numpy()})
+    if output == "labels":
+        assert found.tolist() == known.argmax(1).tolist()
+    else:
+        np.testing.assert_allclose(found, known.numpy(), rtol=1e-4, atol=1e-6)
+        assert spec.export(tmp_path / "net.py", module).relative < 1e-5
+
+
+@pytest.mark.parametrize(("loss", "end"), [("nll", "fc 3, log_softmax 1"), ("multi_margin", "fc 3")])
+def test_labels_are_chosen_for_each_loss_of_classes(loss: str, end: str, tmp_path: Path) -> None:
+    spec = netspec.loads(SPEC.format(loss=loss, end=end).replace("probabilities", "labels"))
+    module = spec.build().eval()
+    spec.export(tmp_path / "net.onnx", module)
+    session = ort.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    x = torch.randn(6, 5)
+    (found,) = session.run(None, {"input": x.numpy()})
+    assert found.tolist() == module(x).argmax(1).tolist()
+
+
+def test_a_loss_is_not_missed_where_the_output_is_unknown() -> None:
+    """What is wrong before it is told alone."""
+    with pytest.raises(SpecError) as caught:
+        netspec.loads(SPEC.format(loss="cross_entropy", end="fc 3, softmax"))
+    assert [problem.code for problem in caught.value.problems] == ["missing-argument"]

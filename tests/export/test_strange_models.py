@@ -98,7 +98,7 @@ def test_tensors_elsewhere(location: str, whole: bytes, tmp_path: Path, monkeypa
         tensor.external_data.add(key="location", value=location)
 
     rewritten(whole, outside, tmp_path / "a.onnx")
-    monkeypatch.setattr("netspec.runs.verifying.opened", lambda _: pytest.fail("it was opened"))
+    monkeypatch.setattr("netspec.runtime.export.onnx_check.opened", lambda _: pytest.fail("it was opened"))
     with pytest.raises(DataError, match="which is no file beside it"):
         verify_file(tmp_path / "a.onnx")
 

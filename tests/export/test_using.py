@@ -260,3 +260,11 @@ def test_a_step_that_only_torch_does_is_named() -> None:
 
     with pytest.raises(UsageError, match="the transform own is only done with torch"):
         Own().apply_array(np.zeros(3))
+
+
+def test_json_on_standard_input_is_told_from_a_table(
+    runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b'[{"width": 1, "kind": "x"}]')))
+    assert ended("predict", runs["table"].parent / "logits.onnx", "-") == 4
+    assert "begins as JSON, and a table there is read as CSV" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +151,28 @@ def test_what_is_no_byte_is_refused(runs: dict[str, Path], tmp_path: Path) -> No
     wanted = joined(predicted(model, [folder / "digits.npy"]))
     np.testing.assert_array_equal(joined(predicted(model, [tmp_path / "whole.npy"])).first, wanted.first)
     np.save(tmp_path / "between.npy", (given.astype("float32") + 0.3) / 20)
-    with pytest.raises(DataError, match=r"takes input as bytes, which some of the numbers are not.*float32"):
+    given = given.astype("float32") / 16
+    given[3] = 0.3 / 16
+    np.save(tmp_path / "between.npy", given)
+    with pytest.raises(DataError, match=r"between.npy, row 3: .* takes input as bytes, which some .* not.*float32"):
         joined(predicted(model, [tmp_path / "between.npy"]))
+
+
+def test_a_photo_of_16_bits_is_named_where_bytes_are_taken(
+    runs: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = runs["pictures"].parent
+    monkeypatch.chdir(tmp_path)
+    for kind in ("a cat", "dog"):
+        Path("pets", kind).mkdir(parents=True)
+        for i in range(70):
+            deep = kind == "dog" and i == 68
+            array = np.full((12, 10), 50001, "uint16") if deep else np.full((12, 10), 200, "uint8")
+            Image.fromarray(array).save(Path("pets", kind, f"{i}.png"))
+    assert ended("predict", folder / "whole.onnx", "pets/dog") == 4
+    assert re.search(r"pets/dog/68.png: \S*whole.onnx takes input as bytes", capsys.readouterr().err)
+    assert ended("eval", folder / "whole.onnx", "--part", "train") == 4
+    assert re.search(r"file dog/68.png: \S*whole.onnx takes input as bytes", capsys.readouterr().err)
 
 
 def test_samples_of_another_size_are_refused(runs: dict[str, Path], tmp_path: Path) -> None:

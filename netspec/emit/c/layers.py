@@ -16,10 +16,11 @@ from netspec.emit.c.attention import encoder, encoder_layer, multihead
 from netspec.emit.c.code import number
 from netspec.emit.c.elements import copied, elementwise, mirrored, padded
 from netspec.emit.c.parts import Made, Results, Rule, Wires, at_the_end, reshaped, resized, same
-from netspec.emit.c.products import convolution, linear
+from netspec.emit.c.products import linear
 from netspec.emit.c.recurrent import gru, gru_cell, lstm, lstm_cell, rnn, rnn_cell
 from netspec.emit.c.rows import by_channel, mean, normalised, rows_of, softmax
-from netspec.emit.c.windows import Kind, adaptive, pooled
+from netspec.emit.c.volumes import adapted, boxed, convolved
+from netspec.emit.c.windows import Kind, pooled
 from netspec.emit.c.writer import Array, Unwritable, Wire, Writer
 from netspec.emit.table import Table
 from netspec.layers.windows import spread
@@ -83,35 +84,33 @@ def _embedding(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 
 def flat_space(x: Wire) -> Wire:
-    """Maps of rows and columns, a sequence as maps of one row. Raises Unwritable for volumes."""
-    if x.rank > 4:
-        raise Unwritable("works on volumes")
-    return x if x.rank == 4 else x.viewed(*x.shape[:2], 1, x.shape[2])
+    """Volumes, or maps of rows and columns, a sequence as maps of one row."""
+    return x if x.rank >= 4 else x.viewed(*x.shape[:2], 1, x.shape[2])
 
 
-def two(values: Any, dims: int, row: int = 1) -> tuple[int, int]:
-    """A number for rows and one for columns; `row` is that of a sequence, which has one row."""
-    found = spread(values, dims)
-    return (row, found[0]) if dims == 1 else (found[0], found[1])
+def along(values: Any, dims: int, row: int = 1) -> tuple[int, ...]:
+    """A number for each axis, rows and columns at least; `row` is that of a sequence, which has one row."""
+    found = tuple(spread(values, dims))
+    return (row, *found) if dims == 1 else found
 
 
 def _map_weight(weight: Array) -> Array:
-    """A kernel over rows and columns; that of a sequence has one row."""
-    return weight if weight.ndim == 4 else weight[:, :, None, :]
+    """A kernel over rows and columns at least; that of a sequence has one row."""
+    return weight if weight.ndim >= 4 else weight[:, :, None, :]
 
 
 def _convolution(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """A convolution, of what is padded before it."""
     source = flat_space(x[0])
-    kernel, stride, dilation = (two(getattr(op, name), op.dims) for name in ("kernel_size", "stride", "dilation"))
+    kernel, stride, dilation = (along(getattr(op, name), op.dims) for name in ("kernel_size", "stride", "dilation"))
     if op.padding == "same":
         total = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
         before, after = [n // 2 for n in total], [n - n // 2 for n in total]
     else:
-        before = after = [0, 0] if op.padding == "valid" else list(two(op.padding, op.dims, 0))
+        before = after = [0] * len(kernel) if op.padding == "valid" else list(along(op.padding, op.dims, 0))
     sides = (0, 0, *before), (0, 0, *after)
     around = padded(w, source, *sides) if op.padding_mode == "zeros" else mirrored(w, source, *sides, op.padding_mode)
-    found = convolution(w, around, _map_weight(w.own("weight")), w.given("bias"), stride, dilation, op.groups)
+    found = convolved(w, around, _map_weight(w.own("weight")), w.given("bias"), stride, dilation, op.groups)
     return found.viewed(*_shape(out[0]))
 
 
@@ -121,7 +120,7 @@ def _transposed(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     names = ("kernel_size", "stride", "padding", "output_padding", "dilation")
     rows = (1, 1, 0, 0, 1)
     kernel, stride, padding, extra, dilation = (
-        two(getattr(op, n), op.dims, row) for n, row in zip(names, rows, strict=True)
+        along(getattr(op, n), op.dims, row) for n, row in zip(names, rows, strict=True)
     )
     reach = [d * (k - 1) - p for d, k, p in zip(dilation, kernel, padding, strict=True)]
     if min(reach) < 0:
@@ -131,8 +130,9 @@ def _transposed(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     weight = _map_weight(w.own("weight"))
     inputs, each_out, *sizes = weight.shape
     grouped = weight.reshape(op.groups, inputs // op.groups, each_out, *sizes).swapaxes(1, 2)
-    turned = grouped.reshape(op.groups * each_out, inputs // op.groups, *sizes)[:, :, ::-1, ::-1]
-    found = convolution(w, spaced, turned, w.given("bias"), (1, 1), dilation, op.groups, "conv_transpose")
+    turned = grouped.reshape(op.groups * each_out, inputs // op.groups, *sizes)
+    turned = np.flip(turned, tuple(range(2, turned.ndim)))
+    found = convolved(w, spaced, turned, w.given("bias"), [1] * len(kernel), dilation, op.groups, "conv_transpose")
     return found.viewed(*_shape(out[0]))
 
 
@@ -140,6 +140,12 @@ def _shape(x: Any) -> tuple[int, ...]:
     """The sizes of a result, which are all known here."""
     shape: tuple[int, ...] = x.shape
     return shape
+
+
+def _sizes(x: Any) -> tuple[int, ...]:
+    """Those of the axes of its maps, rows and columns at least."""
+    sizes = _shape(x)[2:]
+    return sizes if len(sizes) > 1 else (1, *sizes)
 
 
 # Pooling.
@@ -153,10 +159,10 @@ def _pool(kind: Kind) -> Rule:
             raise Unwritable("gives the places of its largest values")
         stride = op.kernel_size if op.stride is None else op.stride
         values = ((op.kernel_size, 1), (stride, 1), (op.padding, 0), (getattr(op, "dilation", 1), 1))
-        windows = [two(value, op.dims, row) for value, row in values]
-        size = (1, *_shape(out[0])[2:])[-2:]
+        windows = [along(value, op.dims, row) for value, row in values]
+        size = _sizes(out[0])
         counts, divisor = getattr(op, "count_include_pad", True), getattr(op, "divisor_override", None)
-        found = pooled(
+        found = boxed(
             w,
             flat_space(x[0]),
             size,
@@ -179,7 +185,7 @@ def _adaptive(kind: Kind) -> Rule:
     def write(w: Writer, op: Any, x: Wires, out: Results) -> Made:
         if getattr(op, "return_indices", False):
             raise Unwritable("gives the places of its largest values")
-        return adaptive(w, flat_space(x[0]), (1, *_shape(out[0])[2:])[-2:], kind).viewed(*_shape(out[0]))
+        return adapted(w, flat_space(x[0]), _sizes(out[0]), kind).viewed(*_shape(out[0]))
 
     return write
 

@@ -246,7 +246,7 @@ class _Convolution:
             return self._source(counters["i"], counters["u"], counters["v"])
 
         def body(code: Code, names: Names) -> None:
-            outer = [axis for axis in [("n", self.samples), ("g", self.groups)] if axis[1] > 1]
+            outer = [axis for axis in [("s", self.samples), ("g", self.groups)] if axis[1] > 1]
             along, first = (name, length, steps[name]), "g" if self.groups > 1 else ""
             with code.nested([*outer, ("r", self.rows), ("c", self.columns)]):
                 _Sums(code, names, self.here, around, along, source, self._to, dtype, first).write()
@@ -261,7 +261,7 @@ class _Convolution:
         channel = f"({plane})" if "+" in plane else plane
         down = _scaled("r", self.stride[0], u, self.dilation[0])
         return _sum(
-            f"n * {channels * height * width}" if self.samples > 1 else "",
+            f"s * {channels * height * width}" if self.samples > 1 else "",
             "" if channel == "0" else f"{channel} * {height * width}",
             f"({down}) * {width}" if "+" in down else f"{down} * {width}",
             _scaled("c", self.stride[1], v, self.dilation[1]),
@@ -272,7 +272,7 @@ class _Convolution:
         size = self.rows * self.columns
         channel = f"g * {self.here} + {o}" if self.groups > 1 else o
         places = [(f"({channel})" if "+" in channel else channel, size), ("r", self.columns), ("c", 1)]
-        return index([("n", self.weight[0] * size), *places] if self.samples > 1 else places)
+        return index([("s", self.weight[0] * size), *places] if self.samples > 1 else places)
 
     def along_rows(self, dtype: str) -> Body:
         """The innermost loop goes along the columns of a row, where a group has few outputs."""
@@ -281,7 +281,7 @@ class _Convolution:
         inner = [axis for axis in (("i", each), ("u", tall)) if axis[1] > 1]
 
         def body(code: Code, names: Names) -> None:
-            outer = [*([("n", self.samples)] if self.samples > 1 else []), ("o", outputs), ("r", self.rows)]
+            outer = [*([("s", self.samples)] if self.samples > 1 else []), ("o", outputs), ("r", self.rows)]
             with code.nested([*outer, ("b", columns, BLOCK)]):
                 code.add(f"{'float' if floats else 'int32_t'} sum[{min(columns, BLOCK)}];")
                 code.add(f"const int n = b + {BLOCK} < {columns} ? {BLOCK} : {columns} - b;")
@@ -291,7 +291,7 @@ class _Convolution:
                     self._row(code, names, "float" if floats else "int8_t")
                 with code.loop("c", "n"):
                     found = "sum[c]" if floats else f"(float)sum[c] * {names['scale']}[o] + {names['bias']}[o]"
-                    plane = f"(n * {outputs} + o)" if self.samples > 1 else "o"
+                    plane = f"(s * {outputs} + o)" if self.samples > 1 else "o"
                     code.add(f"{names.y[0]}[({plane} * {self.rows} + r) * {columns} + b + c] = {found};")
 
         return body
@@ -303,7 +303,7 @@ class _Convolution:
         group = "o" if self.here == 1 else f"o / {self.here}"
         plane = f"({group} * {each} + i)" if each > 1 else group if self.groups > 1 else "0"
         down = _scaled("r", self.stride[0], "u" if tall > 1 else "0", self.dilation[0])
-        begin_at = f"n * {channels * height * width} + " if self.samples > 1 else ""
+        begin_at = f"s * {channels * height * width} + " if self.samples > 1 else ""
         code.add(f"const {kind} *in = {names.x[0]} + {begin_at}({plane} * {height} + {down}) * {width} + b;")
         at = index([("o", each * tall * wide), *_places(each, tall, wide)])
         code.add(f"const {kind} *k = {names['weight']} + {at};")

@@ -166,7 +166,14 @@ def _on_input(source: Tabular) -> Iterator[Table]:
     with tempfile.SpooledTemporaryFile(HELD) as stream:
         shutil.copyfileobj(sys.stdin.buffer, stream)
         stream.seek(0)
-        yield from known.parsed_by_pieces(stream, "standard input")
+        begin = stream.read(LOOKED).lstrip()[:1]
+        stream.seek(0)
+        try:
+            yield from known.parsed_by_pieces(stream, "standard input")
+        except DataError as error:
+            if begin not in (b"[", b"{"):
+                raise
+            raise DataError(f"standard input begins as JSON, and a table there is read as CSV: {error}") from None
 
 
 def _as_csv(source: Tabular) -> CSV:

@@ -10,7 +10,7 @@ from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.export.c_file import write as write_c
 from netspec.runtime.export.emission import Emission
 from netspec.runtime.export.report import Written
-from netspec.runtime.export.rounding import NEAR, calibrated, inner, rounding
+from netspec.runtime.export.rounding import calibrated, inner, rounding
 from netspec.runtime.export.subject import Subject
 
 
@@ -19,7 +19,9 @@ def write(subject: Subject, of: Emission, file: Path, max_drop: float) -> Writte
     scales = _scales(subject)
     written = write_c(of, file, scales)
     if subject.measure is None:
-        return replace(written, note="int8 was measured by no metric, for the spec has none whose goal is a maximum")
+        return replace(
+            written, note="int8 was measured by no metric: the spec has none of which more is better, and no classes"
+        )
     before, after = subject.measure(inner(subject)), subject.measure(rounding(inner(subject), scales))
     told = ", ".join(f"{name} {value:.4f} before and {after[name]:.4f} after" for name, value in before.items())
     worst = max(before, key=lambda name: before[name] - after[name])
@@ -34,7 +36,7 @@ def as_rounded(subject: Subject) -> Subject:
     rounded = rounding(inner(subject), _scales(subject))
     if isinstance(subject.network, InOwnUnits):
         rounded = subject.network.around(rounded)
-    return replace(subject, network=rounded, rtol=max(subject.rtol, NEAR))
+    return replace(subject, network=rounded)
 
 
 def _scales(subject: Subject) -> dict[str, float]:

@@ -154,12 +154,19 @@ class Sealed:
         """Why it is not the file that was written; empty where it is."""
         if self.said.last != MANIFEST:
             return "something was written behind its manifest"
-        if _sha256(self.path, self.said.body) != self.manifest["sha256"]:
+        if sha256_of(self.path, self.said.body) != self.manifest["sha256"]:
             return "its bytes are not those that were written"
-        beside = self.path.with_name(f"{self.path.name}.data")
-        if self.manifest.get("beside") and (not beside.is_file() or sha256(beside) != self.manifest["beside"]):
-            return f"the tensors in {beside.name} are not those that were written"
+        beside = self.beside
+        if self.manifest.get("beside") and not beside.is_file():
+            return f"{beside.name} is not beside it"
+        if self.manifest.get("beside") and sha256(beside) != self.manifest["beside"]:
+            return f"{beside.name} is not what was written beside it"
         return ""
+
+    @property
+    def beside(self) -> Path:
+        """The file that belongs to it, if any: of ONNX its tensors, where they are large."""
+        return self.path.with_name(f"{self.path.name}.data")
 
     def differences(self, run: Run) -> list[Difference]:
         """What it gives now against what it was to give. Raises DataError for checks that are none."""
@@ -221,13 +228,18 @@ def _apart(check: Mapping[str, Any], output: Array, known: Mapping[str, Any], at
 
 
 def read_sealed(path: Path) -> Sealed:
-    """A file with its manifest. Raises DataError where it has none."""
+    """A file of ONNX with its manifest. Raises DataError where it has none."""
     said = read_said(path)
-    if MANIFEST not in said.metadata:
+    return Sealed(path, said, manifest_of(path, said.metadata))
+
+
+def manifest_of(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The manifest among what a file says of itself. Raises DataError where it has none."""
+    if MANIFEST not in metadata:
         text = "netspec did not write it, or a version that left none"
         raise DataError(f"{shown(path)} has no manifest, so there is nothing to hold it against: {text}")
     try:
-        found = plain(said.metadata[MANIFEST])
+        found: dict[str, Any] = plain(metadata[MANIFEST])
         if found["format"] != FORMAT:
             raise ValueError(f"its format is {found['format']!r}, known is {FORMAT}")
         known = {"sha256": str, "checks": list, "pools": list, "tolerance": dict, "versions": dict}
@@ -236,10 +248,10 @@ def read_sealed(path: Path) -> Sealed:
             raise ValueError(f"{wrong[0]} is not what netspec writes")
     except (LookupError, TypeError, ValueError) as error:
         _refuse(path, error)
-    return Sealed(path, said, found)
+    return found
 
 
-def _sha256(path: Path, length: int) -> str:
+def sha256_of(path: Path, length: int) -> str:
     """The SHA-256 of the first bytes of a file."""
     found = hashlib.sha256()
     with path.open("rb") as stream:

@@ -18,12 +18,11 @@ from netspec.runtime.export.onnx_emitted import writing
 from netspec.runtime.export.onnx_graph import dynamic, quiet
 from netspec.runtime.export.report import Written
 from netspec.runtime.export.scan_loops import as_scans
-from netspec.runtime.export.subject import Probabilities, Subject, described, tensors
+from netspec.runtime.export.seals import ABOUT
+from netspec.runtime.export.subject import Probabilities, Subject, described, held, tensors
 from netspec.runtime.network.remove_parametrizations import unwrapped
 
 _FIXED: Final = re.compile(r"Constraints violated \((.*?)\)")
-ABOUT: Final = "netspec.json"
-"""What of the archive says where it comes from."""
 
 
 class _Ended(nn.Module):
@@ -68,7 +67,7 @@ def opened(file: Path) -> Run:
     def run(inputs: Sequence[Any]) -> list[Array]:
         try:
             with torch.no_grad():
-                return [x.numpy() for x in tensors(module(*map(torch.as_tensor, inputs)))]
+                return [x.numpy() for x in tensors(module(*map(held, inputs)))]
         except Exception as error:  # guards of torch.export are of several types
             sizes = " and ".join(" x ".join(map(str, x.shape)) for x in inputs)
             raise ExportMismatch(f"the file does not run on {sizes}: {str(error).splitlines()[0][:300]}") from error

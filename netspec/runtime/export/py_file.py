@@ -20,7 +20,7 @@ from netspec.runtime.export.emission import Array, End, Run
 from netspec.runtime.export.emitting import ends_of
 from netspec.runtime.export.onnx_emitted import writing
 from netspec.runtime.export.report import Written
-from netspec.runtime.export.subject import Subject, described, tensors
+from netspec.runtime.export.subject import Subject, described, held, tensors
 from netspec.runtime.network.printed import PACKAGE
 
 LOADER: Final = '''
@@ -93,6 +93,6 @@ def opened(file: Path) -> Run:
 
     def run(inputs: Sequence[Any]) -> list[Array]:
         with torch.no_grad():
-            return [x.numpy() for x in tensors(network(*map(torch.as_tensor, inputs)))]
+            return [x.numpy() for x in tensors(network(*map(held, inputs)))]
 
     return run

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import nn
@@ -17,9 +17,6 @@ from netspec.runtime.data.scale import InOwnUnits
 from netspec.runtime.export.subject import Inputs, Subject
 from netspec.runtime.network.remove_parametrizations import copied, unwrapped
 from netspec.views.c.quantising import LARGEST, rounded
-
-NEAR: Final = 0.05
-"""How far a file may be from the rounded network: a number that lies between two steps may fall to either side."""
 
 
 def layers(network: nn.Module) -> dict[str, nn.Module]:

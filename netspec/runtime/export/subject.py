@@ -46,6 +46,11 @@ def tensors(results: Any) -> list[torch.Tensor]:
     return [x for x in tree_leaves(results) if isinstance(x, torch.Tensor)]
 
 
+def held(x: Any) -> torch.Tensor:
+    """An array as a tensor of its own, for it may not be writable; a tensor as it is."""
+    return x if isinstance(x, torch.Tensor) else torch.tensor(x)
+
+
 @dataclass(frozen=True, slots=True)
 class Probabilities:
     """What turns scores into probabilities; a softmax goes along `axis`."""

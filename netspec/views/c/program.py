@@ -215,7 +215,7 @@ class _Printer:
         memory += [FAR] * bool(memory)
         memory += [f"static {TYPES[d]} *volatile {_memory(d)}_begin = {_memory(d)};" for d in self.arena.sizes]
         include = [f"/* {self.name}: see {comment(stem)}.h. */", f'#include "{stem}.h"', "", "#include <math.h>"]
-        parts = [include, memory, *constants, *functions, run, _spelled(said)]
+        parts = [include, memory, *constants, *functions, run, spelled(MARK, said)]
         source = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
         integers = sum("weight" in c.constants and c.constants["weight"][1] == "int8" for c in self.calls)
         return Program(
@@ -408,22 +408,22 @@ def _classes(metadata: Mapping[str, str]) -> Sequence[str]:
     return found if isinstance(found, list) and all(isinstance(name, str) for name in found) else ()
 
 
-def _spelled(said: Mapping[str, Any]) -> list[str]:
-    """What the file computes as JSON in a comment, which nothing in it can end; lines break anywhere in it."""
+def spelled(mark: str, said: Mapping[str, Any]) -> list[str]:
+    """What a file says as JSON in a comment, which nothing in it can end; lines break anywhere in it."""
     text = json.dumps(said)
     for sign in "*/?":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
-    text = f"{MARK}{text}"
+    text = f"{mark}{text}"
     return ["/*", *(text[i : i + WIDTH] for i in range(0, len(text), WIDTH)), "*/"]
 
 
-def interface(source: str) -> dict[str, Any]:
+def interface(source: str, mark: str = MARK) -> dict[str, Any]:
     """What the comment of a file says: its function, its inputs and outputs: a name, dtype, shape, axis of samples.
 
-    Raises ValueError for a file that has none.
+    Or what another comment says that `mark` begins. Raises ValueError for a file that has none.
     """
-    _, mark, rest = source.rpartition(f"/*\n{MARK}")
-    if not mark:
+    _, found_mark, rest = source.rpartition(f"/*\n{mark}")
+    if not found_mark:
         raise ValueError("no C file that netspec has written")
     found: dict[str, Any] = json.loads(rest.partition("\n*/")[0].replace("\n", ""))
     return found

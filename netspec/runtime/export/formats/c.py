@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.records import Choice, Float
 
 if TYPE_CHECKING:
     from netspec.runtime.export.emission import Emission, Run
+    from netspec.runtime.export.manifest import Sealed
     from netspec.runtime.export.report import Written
     from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
+
+NEAR: Final = 0.05
+"""How far a file in int8 may be from the network that is rounded alike: a number that lies between two steps may fall
+to either side."""
 
 
 class C(Exporter):
@@ -65,9 +70,32 @@ class C(Exporter):
 
         return compiled(file)
 
-    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
-        if self.dtype == "float32":
-            return subject.differences(self.opened(file))
+    def judged(self) -> Self:
+        return self.replace(rtol=max(self.rtol, NEAR)) if self.calibrated else self
+
+    def held_to(self, subject: Subject) -> Subject:
+        if not self.calibrated:
+            return subject
         from netspec.runtime.export.c_int8 import as_rounded
 
-        return as_rounded(subject).differences(self.opened(file))
+        return as_rounded(subject)
+
+    def seal(self, file: Path, said: Mapping[str, Any]) -> None:
+        from netspec.runtime.export.seals import seal_c
+
+        seal_c(file, said)
+
+    @classmethod
+    def read_seal(cls, path: Path) -> Sealed:
+        from netspec.runtime.export.seals import read_c
+
+        return read_c(path)
+
+    @classmethod
+    def lacking(cls) -> str:
+        from netspec.runtime.export.c_library import COMPILERS, compiler
+
+        return "" if compiler() else f"a C compiler: {', '.join(COMPILERS)}, or what $CC names"
+
+    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+        return self.held_to(subject).differences(self.opened(file))

@@ -6,11 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from netspec.errors import DataError
 from netspec.exporters.base import Exporter, NeedsTorch
+from netspec.files import shown
 from netspec.records import Bool, Choice, Float, Int, Maybe
 
 if TYPE_CHECKING:
     from netspec.runtime.export.emission import Emission, Run
+    from netspec.runtime.export.manifest import Sealed
     from netspec.runtime.export.report import Written
     from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
@@ -49,7 +52,9 @@ class ONNX(Exporter):
         Choice("what it takes for numbers: with preprocess as the source has them, else float32", INPUTS, None)
     )
     dtype = Choice("what it computes in; int8 is calibrated on the training data", DTYPES, "float32")
-    max_drop = Float("what int8 may cost of the accuracy on the validation data, as a part of 1", 0.005, ge=0, le=1)
+    max_drop = Float(
+        "what int8 may cost of an output's accuracy on the validation data, as a part of 1", 0.005, ge=0, le=1
+    )
     keep_io = Bool("whether a file in float16 takes and gives float32", True)
     cache = Bool("give the network of a language model a memory of the tokens before, as inputs and outputs", False)
 
@@ -105,6 +110,25 @@ class ONNX(Exporter):
         from netspec.runtime.export.manifest import seal
 
         seal(file, said)
+
+    @classmethod
+    def read_seal(cls, path: Path) -> Sealed:
+        from netspec.runtime.export.manifest import read_sealed
+
+        return read_sealed(path)
+
+    @classmethod
+    def need_harmless(cls, path: Path) -> None:
+        import onnx
+
+        from netspec.runtime.export.model_file import need_harmless
+
+        try:
+            model = onnx.load_model(path, load_external_data=False)
+        except Exception as error:  # protobuf has types of its own
+            text = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DataError(f"{shown(path)} is no model of ONNX that is read: {shown(text)}") from None
+        need_harmless(path, model)
 
     def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
         return subject.differences(self.opened(file))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netspec.exporters.base import Exporter
+from netspec.optional import installed
 
 if TYPE_CHECKING:
+    from netspec.runtime.export.emission import Run
+    from netspec.runtime.export.manifest import Sealed
     from netspec.runtime.export.report import Written
     from netspec.runtime.export.subject import Subject
     from netspec.runtime.export.tolerance import Difference
@@ -29,7 +32,25 @@ class PT2(Exporter):
 
         return write(subject, file)
 
-    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+    def opened(self, file: Path) -> Run:
         from netspec.runtime.export.pt2_file import opened
 
-        return subject.differences(opened(file))
+        return opened(file)
+
+    def seal(self, file: Path, said: Mapping[str, Any]) -> None:
+        from netspec.runtime.export.seals import seal_pt2
+
+        seal_pt2(file, said)
+
+    @classmethod
+    def read_seal(cls, path: Path) -> Sealed:
+        from netspec.runtime.export.seals import read_pt2
+
+        return read_pt2(path)
+
+    @classmethod
+    def lacking(cls) -> str:
+        return "" if installed("torch") else "torch: pip install torch"
+
+    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
+        return subject.differences(self.opened(file))
