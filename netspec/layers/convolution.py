@@ -50,7 +50,8 @@ class Convolution(Spatial):
         shape = self.shape(x.tensor)
         assert isinstance(shape, Tensor)
         if self.padding_mode != "zeros":
-            return tape.unread(self, inputs)
+            sizes = [size + 2 * p for size, p in zip(x.shape[2:], spread(self.padding, self.dims), strict=True)]
+            x = tape.padded(x, (*x.shape[:2], *sizes), self.padding_mode)
         return tape.conv(x, tape.own("weight"), tape.own("bias") if self.bias else None, shape.shape)
 
 
