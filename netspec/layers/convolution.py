@@ -46,13 +46,21 @@ class Convolution(Spatial):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """The input, padded where its edges are not filled with zeros, and the weight."""
-        x = inputs[0]
-        shape = self.shape(x.tensor)
+        shape = self.shape(inputs[0].tensor)
         assert isinstance(shape, Tensor)
-        if self.padding_mode != "zeros":
-            sizes = [size + 2 * p for size, p in zip(x.shape[2:], spread(self.padding, self.dims), strict=True)]
-            x = tape.padded(x, (*x.shape[:2], *sizes), self.padding_mode)
+        x = self.padded(tape, inputs[0])
         return tape.conv(x, tape.own("weight"), tape.own("bias") if self.bias else None, shape.shape)
+
+    def padded(self, tape: Tape, x: Held) -> Held:
+        """The input with what is added around it, where that is no zeros."""
+        if self.padding_mode == "zeros":
+            return x
+        kernel, dilation = self.per_axis("kernel_size", "dilation")
+        around = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        if self.padding != "same":
+            around = [0 if self.padding == "valid" else 2 * p for p in spread(self.padding, self.dims)]
+        sizes = [size + more for size, more in zip(x.shape[2:], around, strict=True)]
+        return tape.padded(x, (*x.shape[:2], *sizes), self.padding_mode)
 
 
 class DirectConvolution(Convolution):

@@ -119,8 +119,7 @@ class Bilinear(Layer):
         weights = [tape.own(name) for name in self.parameters()]
         weight = weights[0]
         tape.keep(one if two.grad or weight.grad else None, two if one.grad or weight.grad else None)
-        made = tape.new(self.shape(*(x.tensor for x in inputs)).shape, [one, two, *weights])
-        return made
+        return tape.new(self.shape(*(x.tensor for x in inputs)).shape, [one, two, *weights])
 
 
 class Identity(Layer):

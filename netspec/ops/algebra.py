@@ -91,7 +91,9 @@ class CDist(Op):
         made = tape.new(self.shape(*(x.tensor for x in inputs)).shape, [one, two])
         if self.p == 2 and max(number(one.shape[-2]), number(two.shape[-2])) > 25:
             batch = made.shape[:-2]
-            one, two = (tape.reshape(x.expand((*batch, *x.shape[-2:])), (product(batch), *x.shape[-2:])) for x in (one, two))
+            one, two = (
+                tape.reshape(x.expand((*batch, *x.shape[-2:])), (product(batch), *x.shape[-2:])) for x in (one, two)
+            )
         tape.keep(*((one, two, made) if made.grad else ()))
         return made
 

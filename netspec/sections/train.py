@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Final, TypeVar
@@ -39,7 +39,7 @@ from netspec.sections.beside import (
     settled,
 )
 from netspec.sections.objective import Term, alone, names_of, read_terms, terms_schema
-from netspec.sections.param_groups import OTHER, Group, read_groups
+from netspec.sections.param_groups import OTHER, SCHEDULE, Group, read_groups
 from netspec.sections.penalties_of import Penalised, read_penalties
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, PENALTIES, SCHEDULERS
 from netspec.words import did_you_mean
@@ -200,6 +200,15 @@ class Train(Record):
         return (self.optimizer, *dict.fromkeys(each for each in others if each is not None))
 
     @property
+    def schedules(self) -> Iterator[tuple[Path, Scheduler]]:
+        """How learning rates move: of all, and of groups that have a schedule of their own, with where that is said."""
+        if self.scheduler is not None:
+            yield ("train", "scheduler"), self.scheduler
+        for group in self.groups:
+            if group.schedule is not None:
+                yield (*group.path, SCHEDULE), group.schedule
+
+    @property
     def composed(self) -> bool:
         """Whether a step runs more than the network once."""
         return bool(self.passes or self.teacher or self.players)
@@ -323,6 +332,7 @@ class Training(Section):
         ("players", "*", "loss", "*"): LOSSES,
         ("players", "*", "optimizer"): OPTIMIZERS,
         ("scheduler",): SCHEDULERS,
+        ("groups", "*", "scheduler"): SCHEDULERS,
         ("penalties", "*"): PENALTIES,
         ("penalties", "*", "*"): PENALTIES,
         ("metrics",): METRICS,
@@ -530,28 +540,28 @@ class _Reader:
 
     def _momentum(self, train: Train) -> list[Problem]:
         """A schedule that moves the momentum of an optimizer which has none."""
-        scheduler = train.scheduler
         without = [each for each in train.optimizers if not each.has_momentum]
-        if scheduler is None or not scheduler.moves_momentum or not without:
-            return []
-        text = f"{scheduler.said} moves the momentum, {without[0].said} has none"
         hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
-        return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
+        return [
+            Problem("contradiction", f"{scheduler.said} moves the momentum, {without[0].said} has none", At(at), hint)
+            for at, scheduler in train.schedules
+            if scheduler.moves_momentum and without
+        ]
 
     def _overridden(self, train: Train) -> list[Problem]:
         """Options of a group that the schedule would set to one value for all parameters."""
-        scheduler = train.scheduler
-        if scheduler is None:
-            return []
-        lost = ["lr"] * scheduler.sets_rate + ["momentum", "betas"] * scheduler.moves_momentum
-        name = scheduler.said
         hint = "Take another scheduler, such as cosine, or leave it out of the group."
-        return [
-            Problem("contradiction", f"{name} sets {option} for all parameters, so this one is lost", At(g.path), hint)
-            for g in train.groups
-            for option in lost
-            if option in g.options
-        ]
+        found = []
+        for group in train.groups:
+            scheduler = group.schedule or train.scheduler
+            lost = ["lr"] * (scheduler is not None and scheduler.sets_rate)
+            lost += ["momentum", "betas"] * (scheduler is not None and scheduler.moves_momentum)
+            moved = "that it moves" if group.schedule is not None else "parameters"
+            for option in lost if scheduler is not None else ():
+                if option in group.options:
+                    text = f"{scheduler.said} sets {option} for all {moved}, so this one is lost"
+                    found.append(Problem("contradiction", text, At(group.path), hint))
+        return found
 
     def _watched(self, train: Train) -> list[Problem]:
         """Names of values that nothing measures."""

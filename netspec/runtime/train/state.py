@@ -29,7 +29,7 @@ from netspec.runtime.train.schedules import Schedule
 from netspec.sections.beside import Teacher
 from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
-from netspec.views.meaning import differences, parameter_words, refusal, train_words
+from netspec.views.meaning import differences, parameter_words, refusal, train_words, worded
 from netspec.weights.freezing import EVER, UNFROZEN, Frozen
 
 
@@ -154,7 +154,9 @@ class State:
             if not any(p.requires_grad for p in self.trained):
                 raise UsageError("nothing is trained before something thaws. Freeze less, or unfreeze some at once.")
         fallback = "val.loss" if data.val else "train.loss"
-        self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
+        self.schedule = Schedule(
+            train.scheduler, self.optimizer, self.total, train.epochs, fallback, groups=train.groups
+        )
         self.turns = self._turns(whole, fallback) if train.players else ()
         """Who moves in a step, in order, where several do."""
         self.average = spread.average(train.ema) if train.ema is not None else None
@@ -173,7 +175,7 @@ class State:
         """Of the gradient of the newest step before a record, not clipped; infinite where there is none."""
         self._before, self._began = 0.0, time.perf_counter()
         words = _words(train, named) if meaning is None else meaning
-        self.origin = _origin(train, self.schedule.length, self.total, words)
+        self.origin = _origin(train, self.schedule, self.total, words)
         if self.base:
             self.origin["the base of lora"] = self.base[:16]
         self.fingerprint = data.fingerprint()
@@ -499,11 +501,13 @@ def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict
     return found
 
 
-def _origin(train: Train, length: int, total: int, meaning: Mapping[str, str]) -> dict[str, str]:
-    """What may not change between a stop and a resume, in a run of `total` steps and `length` of its schedule."""
+def _origin(train: Train, schedule: Schedule, total: int, meaning: Mapping[str, str]) -> dict[str, str]:
+    """What may not change between a stop and a resume, in a run of `total` steps that moves its rates so."""
     found = dict(meaning)
-    if train.scheduler and train.scheduler.stretches(length):
-        found["scheduler"] += f" over {length:,} {train.scheduler.unit}s"
+    for each in (schedule, *schedule.own):
+        if each.entry and each.entry.stretches(each.length):
+            own = "scheduler" if each is schedule else f"scheduler {worded(each.entry)}"
+            found[own] = f"{found.get(own, '')} over {each.length:,} {each.entry.unit}s".strip()
     if train.lookahead is not None:
         found["lookahead"] += f" over {total:,} steps"
     return found
