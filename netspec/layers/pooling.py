@@ -96,7 +96,7 @@ class MaxPool(Pool):
 
 def placed(tape: Tape, op: Layer, inputs: Sequence[Held]) -> Any:
     """What a pool gives that takes the largest values, with its input and their places kept."""
-    made = tape.plain(op, inputs, "input")
+    made = tape.plain(op, [tape.full_in_volumes(inputs[0])], "input")
     values, places = made if isinstance(made, tuple) else (made, tape.new(made.shape, dtype="int64"))
     if values.grad:
         tape.keep(places)
@@ -135,7 +135,6 @@ class MaxPool3d(MaxPool):
 class AvgPool(Pool):
     """AvgPool1d, 2d and 3d."""
 
-    keeps = "input"
     rule = (
         "Channels stay; each size becomes (size + 2 padding - kernel_size) // stride + 1, or rounds up with ceil_mode."
     )
@@ -148,6 +147,10 @@ class AvgPool(Pool):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return self.pooled(inputs[0], self.padding, ceil_mode=self.ceil_mode)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input."""
+        return tape.plain(self, [tape.full_in_volumes(inputs[0])], "input")
 
 
 class AvgPool1d(AvgPool):

@@ -105,7 +105,7 @@ class Einsum(Op):
                     if left[at] == 1:
                         gone.append(at)
                         left[at] = 0
-                elif left[at] == 1:
+                elif left[at] == 1 and (total.shape[at] != 1 or other.shape[at] != 1):
                     left[at] = 0
                     total = _summed(tape, total, at) if total.shape[at] != 1 else total
                     other = _summed(tape, other, at) if other.shape[at] != 1 else other

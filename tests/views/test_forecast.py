@@ -9,6 +9,7 @@ import pytest
 
 import netspec
 from netspec.errors import UsageError
+from netspec.graph.saved import Pass
 from netspec.runs.train import try_step
 from netspec.runtime.train import trial
 from netspec.views import last_layers
@@ -119,8 +120,8 @@ def test_an_open_size_is_asked_for() -> None:
 
 
 def test_what_is_not_known_is_named() -> None:
-    found = expected("layers=[flatten 2, lppool1d 2 kernel_size=2, fc 10]")
-    assert found.unknown == ("lppool1d",)
+    found = expected("layers=[fc 32 wrap=orthogonal, fc 10]")
+    assert found.unknown == ("orthogonal",)
     assert any("at least" in line for line in lines(found))
     assert not expected("train.optimizer=adafactor").listed()["exact"]
 
@@ -155,3 +156,13 @@ def test_a_dry_run_shows_forecast_and_fact(tmp_path: Path, monkeypatch: pytest.M
     assert measured["saved"] == measured["saved_forecast"] > 0
     assert measured["peak_forecast"] == found["forecast"]["peak_at_batch"]
     assert [p.name for p in tmp_path.iterdir()] == ["small.yaml"]
+
+
+def test_a_step_is_worked_out_in_one_way_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(last_layers.STRETCH, "cpu", 100)
+    ways: list[int] = []
+    monkeypatch.setattr(Pass, "run", lambda self, made=Pass.run: ways.append(len(self.held_back)) or made(self))
+    found = expected("layers=[flatten, fc 32, relu, fc 10]")
+    assert ways == []
+    assert (found.peak() > 0, found.saved != 0, found.unknown) == (True, True, ())
+    assert ways == [1]
