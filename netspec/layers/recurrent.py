@@ -178,12 +178,15 @@ class LSTM(Recurrent):
             for direction in range(self.directions):
                 ending = f"l{layer}{'_reverse' * direction}"
                 own = [tape.own(f"{name}_{ending}") for name in ("weight_ih", "weight_hh")]
+                width = need_known(x.shape[-1], -1)
+                size = workspace(places, batch, width, self.hidden_size)
+                beside = [tape.new((batch, self.hidden_size)) for _ in range(2)]  # the last states
+                beside += [tape.new((size,), dtype="uint8")]
+                beside += [tape.new(each.shape) for each in own if not self.bias]  # zeros in place of biases
                 out = tape.new((places, batch, self.hidden_size), [x, *own, *begin])
-                last = [tape.new((batch, self.hidden_size), [out]) for _ in range(2)]
-                if out.grad:
-                    size = workspace(places, batch, need_known(x.shape[-1], -1), self.hidden_size)
-                    tape.keep(x, *begin, out, *last, tape.new((size,), dtype="uint8"))
-                    tape.keep(*(tape.new(each.shape) for each in own if not self.bias))  # zeros in place of biases
+                gates = self.gates * self.hidden_size  # their gradients, and those of weights in oneDNN's order
+                tape.work(places * batch * (4 * gates) + 8 * gates * (width + self.hidden_size))
+                tape.keep(*((x, *begin, out, *beside) if out.grad else ()))
                 parts.append(out)
             x = parts[0] if len(parts) == 1 else tape.new((places, batch, 2 * self.hidden_size), parts)
             if layer < self.num_layers - 1:

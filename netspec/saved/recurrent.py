@@ -61,4 +61,4 @@ def along(tape: Tape, gates: int, x: Held, states: Sequence[Held], own: Mapping[
         tape.times = times * count
         states = step(given.without(0), states)
     tape.times = times
-    return tape.new((*x.shape[:2], states[0].shape[-1]), states[:1])
+    return tape.new((*x.shape[:2], states[0].shape[-1]), [*states[:1], given])

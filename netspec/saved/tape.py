@@ -31,6 +31,8 @@ class Made:
     """What it is computed from."""
     back: tuple[Storage, ...]
     """Those of them that want gradients."""
+    work: Storage | None = None
+    """What it is computed in, forward and backward, and is gone then."""
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Tape:
     """Whether on a GPU of NVIDIA, whose kernels keep other things than those of the CPU."""
     pixelwise: bool = False
     """Whether the weights of convolutions over maps are stored pixel by pixel."""
+    unrolls: bool = False
+    """Whether convolutions in bfloat16 first write out all windows of their input, for want of a kernel."""
     own: Callable[[str], Held] = _unknown
     """The parameters and buffers of the operation at hand, by name."""
     saved: dict[Storage, Size] = field(default_factory=dict)
@@ -180,8 +184,9 @@ class Tape:
 
     def mm(self, x: Held, y: Held, shape: Shape) -> Held:
         """A matrix product, or several: for the gradient of each factor the other is kept."""
+        made = replace(self.new(shape, [x, y]), strides=dense(shape))
         self.keep(x if y.grad else None, y if x.grad else None)
-        return replace(self.new(shape, [x, y]), strides=dense(shape))
+        return made
 
     def linear(self, x: Held, weight: Held, bias: Held | None = None) -> Held:
         """x times the transposed weight, which acts on the last axis. An input that is no matrix is seen as one."""
@@ -228,8 +233,9 @@ class Tape:
     def _vector(self, x: Held, y: Held) -> Held:
         """A product with a vector."""
         shape = (*x.shape[:-1], *(y.shape[:-2] + y.shape[-1:] if len(y.shape) > 1 else ()))
+        made = self.new(shape, [x, y])
         self.keep(x if y.grad else None, y if x.grad else None)
-        return self.new(shape, [x, y])
+        return made
 
     def softmax(self, x: Held) -> Held:
         """softmax or its logarithm; the result is kept."""
@@ -288,8 +294,10 @@ class Tape:
             made = self.mul(made, weight)
         return self._cast(made, dtype)
 
-    def conv(self, x: Held, weight: Held, bias: Held | None, shape: Sequence[Size]) -> Held:
-        """A convolution; its input and its weight are kept."""
+    def conv(
+        self, x: Held, weight: Held, bias: Held | None, shape: Sequence[Size], windows: Sequence[Size] = (0,)
+    ) -> Held:
+        """A convolution; its input and its weight are kept. `windows` is the shape of those written out."""
         given = [*self.low(x, weight), *(self.low(bias) if bias is not None else ())]
         x, weight = given[:2]
         made = self.new(shape, given)
@@ -299,7 +307,18 @@ class Tape:
         else:
             made = replace(made, strides=dense(shape))
         self.keep(x if made.grad else None, weight if made.grad else None)
+        if self.short and self.unrolls:
+            self.work(product(windows) * BYTES["bfloat16"])
+        elif weight.grad and not self.short and not self.cuda:
+            # The gradient of the weight in the order in which oneDNN makes it, and brought back into torch's.
+            self.work(product(weight.shape) * (2 * BYTES["float32"]))
         return made
+
+    def work(self, size: Size) -> None:
+        """Bytes in which the newest tensor is computed, forward and backward."""
+        work = Storage(size)
+        self.made_storages[work] = self.times
+        self.made[-1] = replace(self.made[-1], work=work)
 
     def attention(
         self,

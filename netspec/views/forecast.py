@@ -192,6 +192,7 @@ def forecast(
 
     def course(last: Sequence[Step]) -> Course:
         tape = Tape(short=train.precision == "bf16", cuda=device == "cuda", pixelwise=bool(maps))
+        tape.unrolls = device == "cpu" and not machine.computes_bf16()
         return Course(tape, _step(facts, tape, last, _stretch(device)))
 
     besides = dict.fromkeys(["further passes and networks of a step"] if train.composed else [])
@@ -293,7 +294,10 @@ def _step(facts: Facts, tape: Tape, last: Sequence[Step], stretch: int) -> tuple
         total.append(compared.loss.kept(tape, *predictions, *([targets[name]] if takes else [])))
     if len(total) > 1:
         tape.add(*total)
-    return tuple(dict.fromkeys(x.storage for x in (*given, *outputs.values(), *targets.values())))
+    held = dict.fromkeys(x.storage for x in (*given, *outputs.values(), *targets.values()))
+    # Maps come channel by channel, and stay beside their copies that lie pixel by pixel.
+    copied = [x.storage.bytes for x in given if tape.pixelwise and len(x.shape) == 4 and x.shape[1] != 1]
+    return (*held, *(Storage(size) for size in copied))
 
 
 def _of_loss(name: str) -> Held:
