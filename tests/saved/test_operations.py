@@ -93,7 +93,8 @@ NETWORKS = {
     "spectral_norm_hook": "input: 6\nlayers: [linear 5 wrap=spectral_norm_hook, tanh, linear 2]",
     "weight_norm": "input: 6\nlayers: [linear 5 wrap=weight_norm, tanh, linear 2]",
     "weight_norm_hook": "input: 6\nlayers: [linear 5 wrap=weight_norm_hook, tanh, linear 2]",
-    "lora": "input: 3x8x8\nlayers: [conv 4 k3, relu, conv 4 k3 same wrap=lora rank=2 dropout=0.1, fc 3 wrap=lora rank=2]",
+    "lora": "input: 3x8x8\n"
+    "layers: [conv 4 k3, relu, conv 4 k3 same wrap=lora rank=2 dropout=0.1, fc 3 wrap=lora rank=2]",
 }
 ON_NO_WRAP = {"orthogonal": "a weight comes of a chain of products and solutions that its kind of matrix decides"}
 """Wraps of which it is not said what they keep, and why."""
@@ -114,11 +115,14 @@ def test_every_wrap_is_here_or_has_a_reason() -> None:
 
 
 MASKED = {
-    "two masks": "inputs: {x: 6x8, m: bool 6}\nlayers: [transformer_encoder_layer(x src_key_padding_mask=m) 2 batch_first]",
+    "two masks": "inputs: {x: 6x8, m: bool 6}\n"
+    "layers: [transformer_encoder_layer(x src_key_padding_mask=m) 2 batch_first]",
     "decoder": "inputs: {x: 6x8, y: 5x8, m: bool 5}\nlayers: "
     "[transformer_decoder_layer(x y memory_key_padding_mask=m) 2 batch_first dim_feedforward=12]",
-    "edges": "input: 3x8x8\nlayers: [conv 4 k3 p1 padding_mode=reflect, relu, conv 4 k3 padding=same padding_mode=circular]",
-    "one network twice": "input: 5x6\nlayers: {a: gru 6 batch_first, b: use a, c: rnn 4 num_layers=2 batch_first bidirectional}",
+    "edges": "input: 3x8x8\n"
+    "layers: [conv 4 k3 p1 padding_mode=reflect, relu, conv 4 k3 padding=same padding_mode=circular]",
+    "one network twice": "input: 5x6\n"
+    "layers: {a: gru 6 batch_first, b: use a, c: rnn 4 num_layers=2 batch_first bidirectional}",
     "letters": "inputs: {a: 4x5, b: 6x5}\nlayers: {x: linear(a) 5, y: linear(b) 5, z: einsum(x y x) bid/bjd/bke:bij}",
 }
 

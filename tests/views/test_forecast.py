@@ -57,7 +57,7 @@ def test_forecast_and_fact(overrides: list[str], monkeypatch: pytest.MonkeyPatch
     found, fact = expected(*overrides), try_step(netspec.loads(SPEC, overrides))
     assert not found.unknown
     assert fact.saved == found.saved_bytes(fact.samples)
-    assert found.peak(fact.samples) == pytest.approx(fact.peak, rel=0.05)
+    assert found.peak(fact.samples) == pytest.approx(fact.peak, rel=0.1)
     assert fact.epoch_seconds > 0
 
 
@@ -68,7 +68,7 @@ def test_scores_that_a_loss_makes_are_never_whole(precision: str, monkeypatch: p
     overrides = [f"train.precision={precision}", "layers=[flatten, fc 32, relu, fc 10]"]
     found, fact = expected(*overrides), try_step(netspec.loads(SPEC, overrides))
     assert fact.saved == found.saved_bytes(fact.samples)
-    assert found.peak() == pytest.approx(fact.peak, rel=0.05)
+    assert found.peak() == pytest.approx(fact.peak, rel=0.1)
     whole = expected(*overrides, "train.chunked_loss=false")
     assert whole.saved_bytes(32) > found.saved_bytes(32)
     assert whole.saved_bytes(10) == found.saved_bytes(10)  # no more than a stretch
@@ -185,7 +185,7 @@ def test_the_memory_that_recurrences_work_in_is_forecast(tmp_path: Path, monkeyp
     spec = netspec.load(tmp_path / "text.yaml")
     found, fact = forecast(spec.name, spec.graph, spec.experiment, {}), try_step(spec)
     assert fact.saved == found.saved_bytes(fact.samples)
-    assert found.peak(fact.samples) == pytest.approx(fact.peak, rel=0.05)
+    assert found.peak(fact.samples) == pytest.approx(fact.peak, rel=0.1)
 
 
 @pytest.mark.parametrize(
