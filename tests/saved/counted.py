@@ -41,7 +41,7 @@ class _Kept:
 
 
 def counted(run: Callable[[], Any], lasting: Iterable[torch.Tensor]) -> int:
-    """Bytes of all that is kept for what a computation gives, each piece of memory once, those that last anyway apart."""
+    """Bytes of all that is kept for what a computation gives, each piece of memory once, without those that last."""
     own = {each.untyped_storage()._cdata for each in lasting}
     kept: WeakSet[_Kept] = WeakSet()
 
