@@ -55,8 +55,8 @@ def along(tape: Tape, gates: int, x: Held, states: Sequence[Held], own: Mapping[
     """The outputs for a sequence of places x batch x width: the first step, one for all between, and the last."""
     given = tape.linear(x, own["weight_ih"], own.get("bias_ih"))
     step, places, times = Step(tape, gates, own), x.shape[0], tape.times
-    known = isinstance(places, int)
-    counts: list[Size] = [1] * places if known and places < 3 else [1, places - 2, 1]  # type: ignore[operator, list-item]
+    few = isinstance(places, int) and places < 3
+    counts: tuple[Size, ...] = (1,) * int(places) if few else (1, places - 2, 1)  # type: ignore[arg-type]
     for count in counts:
         tape.times = times * count
         states = step(given.without(0), states)
