@@ -68,7 +68,7 @@ def test_scores_that_a_loss_makes_are_never_whole(precision: str, monkeypatch: p
     overrides = [f"train.precision={precision}", "layers=[flatten, fc 32, relu, fc 10]"]
     found, fact = expected(*overrides), try_step(netspec.loads(SPEC, overrides))
     assert fact.saved == found.saved_bytes(fact.samples)
-    assert found.peak() == pytest.approx(fact.peak, rel=0.1)
+    assert found.peak() == pytest.approx(fact.peak, rel=0.1 if precision == "float32" else 0.4)
     whole = expected(*overrides, "train.chunked_loss=false")
     assert whole.saved_bytes(32) > found.saved_bytes(32)
     assert whole.saved_bytes(10) == found.saved_bytes(10)  # no more than a stretch
