@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -63,10 +63,10 @@ def samples(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
     return images, torch.randint(case.classes, (len(images), *case.places), generator=generator)
 
 
-def engine(case: Case) -> Callable[[], float]:
+def engine(case: Case, device: str = "cuda") -> Callable[[], float]:
     """An epoch as netspec trains it."""
     size = "x".join(map(str, case.image))
-    settings = f"{{loss: cross_entropy, optimizer: adamw lr={LR}, epochs: 1, batch: {case.batch}, device: cuda}}"
+    settings = f"{{loss: cross_entropy, optimizer: adamw lr={LR}, epochs: 1, batch: {case.batch}, device: {device}}}"
     over = [f"input={size}", f"train={settings}"]
     file = SPECS / case.spec if case.spec.endswith(".yaml") else None
     spec = netspec.load(file, over) if file else netspec.loads(f"netspec: 1\n{case.spec}\n", over)
@@ -82,23 +82,23 @@ def engine(case: Case) -> Callable[[], float]:
     return epoch
 
 
-def by_hand(case: Case) -> Callable[[], float]:
+def by_hand(case: Case, device: str = "cuda") -> Callable[[], float]:
     """The same as a loop."""
-    images, labels = (x.cuda() for x in samples(case))
-    net = case.by_hand().cuda().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images, labels = (x.to(device) for x in samples(case))
+    net = case.by_hand().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(net.parameters(), lr=LR, fused=True)
 
     def epoch() -> float:
-        torch.cuda.synchronize()
+        _wait(device)
         start = time.perf_counter()
         net.train()
-        for rows in torch.randperm(len(images)).cuda().split(case.batch):
+        for rows in torch.randperm(len(images)).to(device).split(case.batch):
             inputs = images.index_select(0, rows).float().div_(255)
             optimizer.zero_grad()
             outputs = net(inputs.contiguous(memory_format=torch.channels_last))
             F.cross_entropy(outputs, labels.index_select(0, rows)).backward()
             optimizer.step()
-        torch.cuda.synchronize()
+        _wait(device)
         return time.perf_counter() - start
 
     return epoch
@@ -205,6 +205,17 @@ def compare_texts(count: int) -> Iterator[Row]:
         yield Row(f"{name}: peak memory", most / others, at_most=0.8, note=note)
 
 
+def tried(cases: Sequence[Case] = CASES) -> Iterator[Row]:
+    """All that is compared, with a few tiny samples on the CPU: it shows that it runs, and nothing else."""
+    for case in cases:
+        few = replace(case, image=(case.image[0], *[min(case.image[1], 64)] * 2), batch=2, steps=1)
+        found = pairs(by_hand(few, "cpu"), engine(few, "cpu"), 1)
+        yield Row(f"{case.name}: tried on a CPU", found.ratio, at_least=0)
+    text = Text(vocab=64, length=8, width=16, heads=2, depth=1, batch=2, steps=1)
+    found = pairs(nano(text, False, "cpu"), gpt(text, False, "cpu"), 1)
+    yield Row("GPT-2: tried on a CPU", found.ratio, at_least=0)
+
+
 def measure(count: int) -> Iterator[Row]:
     for case in CASES:
         name = f"{case.name}: netspec / by hand"
@@ -222,4 +233,6 @@ def measure(count: int) -> Iterator[Row]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=5)
-    report(list(measure(parser.parse_args().pairs)))
+    parser.add_argument("--try", action="store_true", dest="tiny", help="run all of it on the CPU, with tiny sizes")
+    given = parser.parse_args()
+    report(list(tried() if given.tiny else measure(given.pairs)))

@@ -24,8 +24,10 @@ from torch import nn
 
 import netspec
 from benchmarks.apart import apart
+from benchmarks.bound import measured, share
 from benchmarks.peers import keep_memory, networks
 from benchmarks.ratios import Row, pairs, report
+from netspec.api.spec import Spec
 from netspec.runtime.data.split import Data, Split
 from netspec.runtime.network.build import build
 from netspec.runtime.train.history import Record
@@ -175,12 +177,17 @@ class Clock(Silent):
         self.seconds = time.process_time() - self.began
 
 
-def engine(name: str, threads: int = 2) -> Callable[[], float]:
-    """An epoch as netspec trains it."""
+def described(name: str, threads: int = 2) -> Spec:
+    """A kind of network as a spec."""
     kind = KINDS[name]
     loss = "cross_entropy axis=-1" if kind.last else "cross_entropy"
     settings = f"{{loss: {loss}, optimizer: adamw lr={LR}, epochs: 1, batch: {kind.batch}, threads: {threads}}}"
-    spec = netspec.loads(f"netspec: 1\n{kind.layers}\n", [f"train={settings}"])
+    return netspec.loads(f"netspec: 1\n{kind.layers}\n", [f"train={settings}"])
+
+
+def engine(name: str, threads: int = 2) -> Callable[[], float]:
+    """An epoch as netspec trains it."""
+    kind, spec = KINDS[name], described(name, threads)
     section = spec.experiment.train
     assert section is not None
     x, y = samples(kind)
@@ -236,7 +243,7 @@ def peak(way: str, name: str) -> float:
 
 
 def measure(count: int, names: Sequence[str] = tuple(KINDS), threads: int = 2) -> list[Row]:
-    rows = []
+    rows, bound = [], measured(time.process_time, threads)
     for name in names:
         print(f"{name} ...", file=sys.stderr, flush=True)
         with apart(engine, name, threads) as own, apart(by_hand, name, threads) as other:
@@ -246,6 +253,8 @@ def measure(count: int, names: Sequence[str] = tuple(KINDS), threads: int = 2) -
             *(seen / min(s) for s in (found.second, found.first))
         )
         rows.append(Row(f"{name}: netspec / hand-tuned loop", found.ratio, at_least=0.97, note=note))
+        sizes = {"T": samples(KINDS[name])[0].shape[1]} if KINDS[name].last else {}
+        rows.append(share(name, described(name), seen / min(found.second), bound, sizes))
     if HEAVY in names:
         most, others = (peak(way, HEAVY) for way in WAYS)
         note = f"{most:,.0f} against {others:,.0f} MiB"

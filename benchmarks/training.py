@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -23,6 +24,7 @@ import torch
 
 import netspec
 from benchmarks.apart import apart
+from benchmarks.bound import measured, share
 from benchmarks.peers.images import read
 from benchmarks.ratios import Row, pairs, report
 from netspec.runtime.data.loading import load_data
@@ -101,7 +103,13 @@ def measure(folder: Path, count: int, batches: tuple[int, ...] = (64, 256)) -> l
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        return [compare(peer, folder, batch, count) for batch in batches for peer in PEERS]
+        bound, rows = measured(time.perf_counter, 2), list[Row]()
+        for batch in batches:
+            rows += [compare(peer, folder, batch, count) for peer in PEERS]
+            with apart(engine, folder, batch) as own:
+                rate = IMAGES / min(own() for _ in range(count))
+            rows.append(share(f"netspec, batch {batch}", netspec.load(SPEC), rate, bound))
+        return rows
     finally:
         torch.set_num_threads(threads)
 

@@ -13,6 +13,8 @@ USAGES: Final = ("/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.
 """Where it says how much of that is in use."""
 MEMINFO: Final = Path("/proc/meminfo")
 """Where Linux says how much memory of the machine is free, or could be."""
+CPUINFO: Final = Path("/proc/cpuinfo")
+"""Where it says what the processors can do."""
 ACCELERATORS: Final = ("nvidia[0-9]*", "kfd")
 """Devices under /dev that a network may be trained on instead of the CPU."""
 LARGEST_DEVICE: Final = 2**39
@@ -43,6 +45,14 @@ def free_memory() -> int:
             if most.isdecimal() and now.isdecimal():
                 there.append(max(0, int(most) - int(now)))
     return min(there)
+
+
+def computes_bf16() -> bool:
+    """Whether torch's library for the CPU has convolutions in bfloat16 here; yes where the system does not tell."""
+    told = CPUINFO.read_text("utf-8") if CPUINFO.is_file() else ""
+    found = re.search(r"^(?:flags|Features)\s*:(.*)$", told, re.MULTILINE)
+    flags = set(found[1].split()) if found else {"bf16"}
+    return "bf16" in flags or flags >= {"avx512bw", "avx512vl", "avx512dq"}
 
 
 def cores() -> int:

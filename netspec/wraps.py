@@ -122,6 +122,17 @@ class SpectralNorm(Wrap):
         rows, columns = _matrix(op)
         return {"parametrizations.weight.0._u": (rows,), "parametrizations.weight.0._v": (columns,)}
 
+    def kept(self, tape: Tape, op: Layer, *inputs: Held) -> Any:
+        """Both vectors of the largest singular value, that value, and what the layer keeps, its weight too."""
+        own = tape.own
+        (name,) = self.parts(op.parameters()["weight"])
+        given, value = own(name), tape.new(())
+        weight = tape.new(given.shape, [given, value], like=given)
+        if weight.grad:
+            tape.keep(value, *(tape.new((count,)) for count in _matrix(op)))
+        tape.own = lambda name: weight if name == "weight" else own(name)
+        return op.kept(tape, *inputs)
+
 
 class SpectralNormHook(SpectralNorm):
     """The same by torch's older function, whose tensor is weight_orig."""
@@ -227,9 +238,14 @@ class Lora(Wrap):
 
     def kept(self, tape: Tape, op: Layer, *inputs: Held) -> Any:
         """What the layer keeps, and the small matrices beside it."""
-        if not _is(op, "Linear"):
+        if _is(op, "MultiheadAttention") or _is(op, "Embedding"):
             return tape.unread(self, inputs, op)
         whole = op.kept(tape, *inputs)
+        if not _is(op, "Linear"):
+            few = (whole.shape[0], self.rank, *whole.shape[2:])
+            x = getattr(op, "padded", lambda _, x: x)(tape, tape.dropout(inputs[0], self.dropout))
+            small = tape.conv(x, tape.own("lora_A.weight"), None, few)
+            return tape.add(whole, tape.each(tape.conv(small, tape.own("lora_B.weight"), None, whole.shape)))
         x = tape.flatten(inputs[0], 1) if getattr(op, "flattens", False) else inputs[0]
         small = tape.linear(tape.dropout(x, self.dropout), tape.own("lora_A.weight"))
         return tape.add(whole, tape.each(tape.linear(small, tape.own("lora_B.weight"))))

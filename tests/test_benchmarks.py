@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import gzip
+import itertools
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ import torch
 
 import netspec
 from benchmarks import (
+    bound,
     build,
     cold_check,
     expand,
@@ -192,7 +194,10 @@ def mnist(tmp_path: Path) -> Path:
 
 @pytest.mark.usefixtures("together")
 def test_training_is_compared_with_every_peer_that_is_here(mnist: Path) -> None:
-    rows = training.measure(mnist, 1, (64,))
+    *rows, share = training.measure(mnist, 1, (64,))
+    assert share.name == "netspec, batch 64: share of the arithmetic bound"
+    assert share.found is not None
+    assert share.found > 0
     assert [row.name for row in rows] == [f"netspec / {peer.name}, batch 64" for peer in training.PEERS]
     for row, peer in zip(rows, training.PEERS, strict=True):
         if peer.package and not find_spec(peer.package):
@@ -211,6 +216,22 @@ def test_the_whole_command_runs(mnist: Path) -> None:
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_gpu_its_figures_are_reported_as_not_measured() -> None:
     assert [row.found for row in gpu.measure(1)] == [None] * (len(gpu.CASES) + 4)
+
+
+def test_what_a_gpu_is_compared_in_runs_on_a_cpu_too() -> None:
+    rows = list(gpu.tried([case for case in gpu.CASES if "LeNet" in case.name or "U-Net" in case.name]))
+    assert all(row.found for row in rows)
+    assert len(rows) == 4
+
+
+def test_a_bound_is_what_the_clock_says() -> None:
+    clock = itertools.count()
+    found = bound.measured(lambda: next(clock) / 1000, 1, 64)
+    assert found.product == pytest.approx(2 * 64**3 * 1000)
+    assert found.copy == pytest.approx(2 * 64 * 64 * 8 * 4 * 1000)
+    spec = netspec.loads("netspec: 1\ninput: 64\nlayers: [linear 64]\n")
+    row = bound.share("x", spec, 10, found)
+    assert row.found == pytest.approx(6 * 64 * 64 * 10 / found.most)
 
 
 def test_the_gpt_of_the_gpu_trains_both_ways() -> None:

@@ -11,7 +11,7 @@ from netspec.graph.members import base_word
 from netspec.graph.model import Graph, Step
 from netspec.graph.report import too_many
 from netspec.layers import KINDS
-from netspec.sections.param_groups import OTHER
+from netspec.sections.param_groups import OTHER, SCHEDULE
 from netspec.text.source import Source
 from netspec.vocabulary import OPERATIONS, kind_of_layer
 from netspec.weights.patterns import keys, means
@@ -67,7 +67,7 @@ def assigned(
 def _both(groups: Sequence[Group]) -> Iterator[Problem]:
     """A problem for each line of options whose parameters another line has given to an optimizer of their own."""
     for group in groups:
-        for other in groups if OTHER not in group.options else ():
+        for other in groups if group.options.keys() - {SCHEDULE} and OTHER not in group.options else ():
             if OTHER in other.options and (shared := sorted(group.parameters & other.parameters)):
                 text = f"{group.key} gives options of the optimizer to {shared[0]}, which {other.key} gives to another"
                 hint = "Say the options with that optimizer, or let the two match other parameters."

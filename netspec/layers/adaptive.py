@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
 from netspec.layers.base import Layer, Spatial
-from netspec.layers.pooling import INDICES, with_indices
+from netspec.layers.pooling import INDICES, placed, with_indices
 from netspec.layers.windows import Factors, for_axes, spread
 from netspec.records import Bool, Numbers
 from netspec.saved import Held, Tape
@@ -39,8 +39,7 @@ class AdaptiveAvgPool(AdaptivePool):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """The input; nothing where there is one window, which is a mean."""
-        single = self.dims > 1 and all(size == 1 for size in self.resized(inputs[0].tensor).shape[2:])
-        return tape.plain(self, inputs, "" if single else "input")  # a mean where there is one window
+        return tape.averaged(inputs[0], self.resized(inputs[0].tensor).shape)
 
 
 class AdaptiveAvgPool1d(AdaptiveAvgPool):
@@ -82,11 +81,7 @@ class AdaptiveMaxPool(AdaptivePool):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """The input, and the places of the largest values, given or not."""
-        made = tape.plain(self, inputs, "input")
-        values, places = made if isinstance(made, tuple) else (made, tape.new(made.shape, dtype="int64"))
-        if values.grad:
-            tape.keep(places)
-        return made
+        return placed(tape, self, inputs)
 
 
 class AdaptiveMaxPool1d(AdaptiveMaxPool):
@@ -136,8 +131,8 @@ class GAP(Layer):
         return inputs[0].with_shape(*inputs[0].shape[:2], *(1,) * self.dims)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """Nothing, as it is a mean; over a sequence the input."""
-        return tape.plain(self, inputs, "input" if self.dims == 1 else "")
+        """Nothing, as it is a mean."""
+        return tape.averaged(inputs[0], self.shape(inputs[0].tensor).shape)
 
 
 class FractionalMaxPool(Spatial):
@@ -170,6 +165,10 @@ class FractionalMaxPool(Spatial):
                 text = f"cannot take {out} windows of {k} from a size of {size}"
                 raise Misfit(text, "Use a smaller window or output.", field="kernel_size")
         return with_indices(x.with_shape(*x.shape[:2], *sizes), self.return_indices)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, and the places of the largest values, given or not."""
+        return placed(tape, self, [tape.contiguous(x) for x in tape.full(*inputs)])
 
     def _sizes(self, sizes: tuple[Size, ...]) -> tuple[int, ...]:
         """The sizes of the output for those of the input, channels left out."""

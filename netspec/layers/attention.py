@@ -161,8 +161,6 @@ class MultiheadAttention(Layer):
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """What its projections and the kernel between them keep."""
         query, key, value, masks = self.spelled_out(inputs)
-        if self.add_bias_kv or self.add_zero_attn or self.kdim is not None or self.vdim is not None:
-            return tape.unread(self, inputs)
         made, weights = attended(tape, self, self.num_heads, "", (query, key, value), masks, self.need_weights)
         return made, weights
 
@@ -192,27 +190,25 @@ def attended(
     `prefix` is before the names of its parameters.
     """
     query, key, value = (x.transpose(0, 1) if op.batch_first else x for x in given)
-    width = need_known(query.shape[-1], -1)
-    own = {name: tape.own(f"{prefix}{name}") for name in attention_parameters(width, width, width, op.bias)}
-    weight, bias = own["in_proj_weight"], own.get("in_proj_bias")
-    one, two = given[0] is given[1] is given[2], given[1] is given[2]
-    cuts = [3] if one else [1, 2] if two else [1, 1, 1]
-    parts: list[Held] = []
-    for x, count in zip((query, key, value) if not two else (query, key), cuts, strict=False):
-        stretch = replace(weight, shape=(count * width, width))
-        made = tape.linear(x, stretch, bias)
-        if count > 1:  # the parts of one product are copied apart
-            made = tape.new((count, *x.shape[:-1], width), [made], like=None).without(0)
-        parts += [made] * count
+    widths = [need_known(x.shape[-1], -1) for x in (query, key, value)]
+    width = widths[0]
+    more = bool(getattr(op, "add_bias_kv", False))
+    own = {name: tape.own(f"{prefix}{name}") for name in attention_parameters(*widths, op.bias, more)}
+    parts = _projected(tape, own, (query, key, value), given)
     length, batch = query.shape[:2]
     each = width // heads
+    if more:
+        keys = (parts[1].shape[0] + 1, batch, width)
+        parts[1:] = (tape.new(keys, [x, own[name]]) for x, name in zip(parts[1:], ("bias_k", "bias_v"), strict=True))
 
     def split(x: Held) -> Held:
         """One head of one sample after the other."""
         return tape.reshape(x, (x.shape[0], batch * heads, each)).transpose(0, 1)
 
     q, k, v = map(split, parts)
-    mask = next(iter(masks.values()), None)
+    if getattr(op, "add_zero_attn", False):
+        k, v = (tape.new((batch * heads, x.shape[1] + 1, each), [x]) for x in (k, v))
+    mask = _masked(tape, masks, (batch, heads, length, k.shape[1]))
     if weighted:
         scores = tape.matmul(tape.each(q), k.transpose(-2, -1))
         scores = tape.dropout(tape.softmax(scores), op.dropout)
@@ -226,7 +222,37 @@ def attended(
     found = tape.reshape(out, (length, batch, width))
     shares = None
     if weighted:
-        keys = key.shape[0]
+        keys = k.shape[1]
         averaged = getattr(op, "average_attn_weights", True)
         shares = tape.new((batch, length, keys) if averaged else (batch, heads, length, keys), [out])
     return (found.transpose(0, 1) if op.batch_first else found), shares
+
+
+def _projected(
+    tape: Tape, own: dict[str, Held], turned: tuple[Held, Held, Held], given: tuple[Held, Held, Held]
+) -> list[Held]:
+    """Queries, keys and values as their linear maps make them: those of one input by one product, of which parts are
+    copied apart.
+    """
+    bias = own.get("in_proj_bias")
+    if "in_proj_weight" not in own:
+        names = ("q_proj_weight", "k_proj_weight", "v_proj_weight")
+        return [tape.linear(x, own[name], bias) for x, name in zip(turned, names, strict=True)]
+    width = turned[0].shape[-1]
+    one, two = given[0] is given[1] is given[2], given[1] is given[2]
+    parts: list[Held] = []
+    for x, count in zip(turned, [3] if one else [1, 2] if two else [1, 1, 1], strict=False):
+        made = tape.linear(x, replace(own["in_proj_weight"], shape=(count * width, width)), bias)
+        if count > 1:
+            made = tape.new((count, *x.shape[:-1], width), [made]).without(0)
+        parts += [made] * count
+    return parts
+
+
+def _masked(tape: Tape, masks: dict[str, Held], scores: tuple[Size, ...]) -> Held | None:
+    """The mask of scores: where one of queries and keys meets one of keys, their sum for each head of each sample."""
+    batch, heads, queries, keys = scores
+    found = list(masks.values())
+    if len(found) < 2:
+        return found[0] if found else None
+    return tape.new((batch, heads, queries, keys), found, "float32")

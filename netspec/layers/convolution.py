@@ -46,12 +46,33 @@ class Convolution(Spatial):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """The input, padded where its edges are not filled with zeros, and the weight."""
-        x = inputs[0]
-        shape = self.shape(x.tensor)
+        shape = self.shape(inputs[0].tensor)
         assert isinstance(shape, Tensor)
-        if self.padding_mode != "zeros":
-            return tape.unread(self, inputs)
-        return tape.conv(x, tape.own("weight"), tape.own("bias") if self.bias else None, shape.shape)
+        x = self.padded(tape, inputs[0])
+        bias = tape.own("bias") if self.bias else None
+        return tape.conv(x, tape.own("weight"), bias, shape.shape, self._windows(inputs[0].tensor, shape))
+
+    def _windows(self, x: Tensor, made: Tensor) -> tuple[Size, ...]:
+        """The numbers in all windows of the input, which some kernels write out: of one sample after the other where
+        they are dilated or transposed, and none where windows are the places themselves.
+        """
+        kernel, stride, dilation = self.per_axis("kernel_size", "stride", "dilation")
+        wide = any(d != 1 for d in dilation) or self.transposed
+        if not wide and {*kernel, *stride} == {1} and self.padding in (0, "valid"):
+            return (0,)
+        filters, places = (made, x) if self.transposed else (x, made)
+        return (1 if wide else x.shape[0], filters.shape[1] // self.groups, *kernel, *places.shape[2:])
+
+    def padded(self, tape: Tape, x: Held) -> Held:
+        """The input with what is added around it, where that is no zeros."""
+        if self.padding_mode == "zeros":
+            return x
+        kernel, dilation = self.per_axis("kernel_size", "dilation")
+        around = [d * (k - 1) for k, d in zip(kernel, dilation, strict=True)]
+        if self.padding != "same":
+            around = [0 if self.padding == "valid" else 2 * p for p in spread(self.padding, self.dims)]
+        sizes = [size + more for size, more in zip(x.shape[2:], around, strict=True)]
+        return tape.padded(x, (*x.shape[:2], *sizes), self.padding_mode)
 
 
 class DirectConvolution(Convolution):

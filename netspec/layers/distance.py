@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from itertools import zip_longest
-from typing import Self
+from typing import Any, Self
 
 from netspec.layers.base import Layer
 from netspec.records import Bool, Float, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Shape, Tensor, axis_size, need_float
 
 
@@ -50,6 +51,12 @@ class CosineSimilarity(Comparison):
         axis = self.dim % len(both.shape)
         return both.with_shape(*both.shape[:axis], *both.shape[axis + 1 :])
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Both vectors, their lengths, and themselves divided by these."""
+        shape = broadcast(*(x.tensor for x in inputs))
+        one, other = (tape.normalized(x.expand(shape), self.dim) for x in inputs)
+        return tape.new(self.shape(*(x.tensor for x in inputs)).shape, [tape.mul(one, other)])
+
 
 class PairwiseDistance(Comparison):
     """Takes the p-norm of the difference of two vectors, which lie along the last axis."""
@@ -65,3 +72,10 @@ class PairwiseDistance(Comparison):
     def shape(self, *inputs: Tensor) -> Tensor:
         shape = broadcast(*inputs)
         return Tensor((*shape[:-1], 1) if self.keepdim else shape[:-1])
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The difference and its norm."""
+        difference = tape.each(tape.add(*inputs))
+        made = tape.new(self.shape(*(x.tensor for x in inputs)).shape, [difference])
+        tape.keep(*((difference, made) if made.grad else ()))
+        return made

@@ -50,6 +50,10 @@ class AlphaDropout(Dropping):
     words = ("alpha_dropout",)
     example, example_input = "alpha_dropout 0.1", "128"
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The noise of each number, which on a GPU is no mask either."""
+        return tape.each(tape.dropout(inputs[0], self.p, inputs[0].shape)) if self.p else inputs[0]
+
 
 class FeatureAlphaDropout(Dropping):
     """Sets whole channels to SELU's lower limit at random, keeping mean and variance."""
@@ -62,6 +66,11 @@ class FeatureAlphaDropout(Dropping):
         if len(inputs[0].shape) < 2:
             raise Misfit("takes channels, its input has none", code="rank")
         return super().fitted(*inputs)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The noise of each channel."""
+        x = inputs[0]
+        return tape.dropout(x, self.p, (*x.shape[:2], *(1,) * (len(x.shape) - 2)))
 
 
 class ChannelDropout(Dropping):

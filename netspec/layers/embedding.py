@@ -97,3 +97,17 @@ class EmbeddingBag(Lookup):
                 text = "has no bags: with include_last_offset the last offset only ends the one before"
                 raise Misfit(text, field="include_last_offset")
         return Tensor((bags, self.embedding_dim))
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The numbers, where bags begin, and for each number its bag; of a maximum also what it is taken from."""
+        x = tape.flatten(inputs[0], 0, 1) if len(inputs) == 1 else inputs[0]
+        weight = tape.own("weight")
+        made = tape.new(self.shape(*(each.tensor for each in inputs)).shape, [weight])
+        if not weight.grad:
+            return made
+        bags, count = made.shape[0], x.shape[0]
+        begins = inputs[1] if len(inputs) > 1 else tape.new((bags,), dtype="int64")
+        found = [(bags,), made.shape if self.mode == "max" else (bags,)]
+        found += [] if self.mode == "sum" else [(count + 1,)]
+        tape.keep(x, begins, *(tape.new(shape, dtype="int64") for shape in found))
+        return made

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Self
 
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES
 from netspec.records import Bool, Float, Int
 from netspec.saved import Held, Tape
+from netspec.saved.held import dense
 from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample, show
 
@@ -127,6 +129,17 @@ class LocalResponseNorm(ResponseNorm):
             raise Misfit(f"takes channels and axes of space, its input is {sample(inputs[0].shape)}", code="rank")
         return self
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input, its squares with channels added at both ends, their sums, and the powers of these."""
+        x = inputs[0]
+        batch, channels, *space = x.shape
+        square = tape.new(x.shape, [x])
+        wide = tape.new((batch, channels + (self.size - 1), *space), [square])
+        wide = tape.full(wide)[0] if len(space) > 1 else wide
+        sums = tape.new(x.shape, [wide], wide.dtype)
+        tape.keep(*((x, wide) if x.grad else ()))
+        return tape.div(x, tape.each(tape.each(sums), "input"))
+
 
 class CrossMapLRN2d(ResponseNorm):
     """Divides each number by a power of the sum of squares over neighbouring channels, as Caffe does."""
@@ -139,3 +152,8 @@ class CrossMapLRN2d(ResponseNorm):
         need_rank(inputs[0], 4, what=AXES[2])
         need_float(inputs[0])
         return self
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input and the result."""
+        made = tape.each(inputs[0], "input result")
+        return replace(made, strides=dense(made.shape))

@@ -113,6 +113,14 @@ class Bilinear(Layer):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         return product(output.shape) * self.in1_features * self.in2_features
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Each input, for the gradients of the other and of the weight."""
+        one, two = (tape.flatten(x, 0, -2) if len(x.shape) > 2 else x for x in inputs)
+        weights = [tape.own(name) for name in self.parameters()]
+        weight = weights[0]
+        tape.keep(one if two.grad or weight.grad else None, two if one.grad or weight.grad else None)
+        return tape.new(self.shape(*(x.tensor for x in inputs)).shape, [one, two, *weights])
+
 
 class Identity(Layer):
     """Gives back its input."""

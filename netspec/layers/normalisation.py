@@ -111,8 +111,15 @@ class InstanceNorm(ChannelNorm, Spatial):
         return self.affine or self.track_running_stats
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """Not known: torch repeats its statistics for each sample."""
-        return tape.unread(self, inputs)
+        """The input, and for each channel of each sample mean, deviation, scale and running statistics."""
+        x = tape.contiguous(inputs[0])
+        weights = [tape.own(name) for name in self.parameters()]
+        made = tape.new(x.shape, [x, *weights], x.dtype)
+        if made.grad:
+            count = 2 + ("weight" in self.parameters()) + 2 * bool(self.track_running_stats)
+            dtype = "float32" if weights else x.dtype
+            tape.keep(x, *(tape.new((x.shape[0] * x.shape[1],), dtype=dtype) for _ in range(count)))
+        return made
 
 
 class InstanceNorm1d(InstanceNorm):

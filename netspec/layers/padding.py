@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
 from netspec.layers.base import Layer
 from netspec.layers.windows import AXES, spread
 from netspec.records import MAX_INT, Float, Numbers
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, need_rank
 
 SENTENCE = "rows to add: one number, or a pair for each axis, the last axis first (left, right, top, bottom)"
@@ -41,6 +42,10 @@ class Padding(Layer):
         for pair in range(self.dims):
             sizes[-1 - pair] = self._padded(sizes[-1 - pair], *sides[2 * pair : 2 * pair + 2])
         return x.with_shape(*sizes)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input where it is reflected or repeated, else nothing."""
+        return tape.padded(inputs[0], self.shape(inputs[0].tensor).shape, self.mode or "constant")
 
     def _padded(self, size: Size, before: int, after: int) -> Size:
         """A size with this much added on both sides; negative numbers cut off. Raises Misfit."""

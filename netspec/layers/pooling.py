@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
-from netspec.layers.base import Spatial
+from netspec.layers.base import Layer, Spatial
 from netspec.layers.windows import need_window, same_padding, spread, window
 from netspec.records import Bool, Field, Float, Int, Numbers
 from netspec.saved import Held, Tape
@@ -90,11 +91,16 @@ class MaxPool(Pool):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """The input, and the places of the largest values, given or not."""
-        made = tape.plain(self, inputs, "input")
-        values, places = made if isinstance(made, tuple) else (made, tape.new(made.shape, dtype="int64"))
-        if values.grad:
-            tape.keep(places)
-        return made
+        return placed(tape, self, inputs)
+
+
+def placed(tape: Tape, op: Layer, inputs: Sequence[Held]) -> Any:
+    """What a pool gives that takes the largest values, with its input and their places kept."""
+    made = tape.plain(op, [tape.full_in_volumes(inputs[0])], "input")
+    values, places = made if isinstance(made, tuple) else (made, tape.new(made.shape, dtype="int64"))
+    if values.grad:
+        tape.keep(places)
+    return made
 
 
 def with_indices(output: Tensor, wanted: bool) -> Tensor | tuple[Any, ...]:
@@ -129,7 +135,6 @@ class MaxPool3d(MaxPool):
 class AvgPool(Pool):
     """AvgPool1d, 2d and 3d."""
 
-    keeps = "input"
     rule = (
         "Channels stay; each size becomes (size + 2 padding - kernel_size) // stride + 1, or rounds up with ceil_mode."
     )
@@ -142,6 +147,10 @@ class AvgPool(Pool):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return self.pooled(inputs[0], self.padding, ceil_mode=self.ceil_mode)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input."""
+        return tape.plain(self, [tape.full_in_volumes(inputs[0])], "input")
 
 
 class AvgPool1d(AvgPool):
@@ -188,6 +197,15 @@ class LPPool(Pool):
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return self.pooled(inputs[0], ceil_mode=self.ceil_mode)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What the power, the mean, its sign and its magnitude keep, of which it is made."""
+        power = tape.full_in_volumes(tape.each(inputs[0], "input"))
+        mean = tape.shaped(self.shape(power.tensor), [power])
+        tape.keep(*([power, mean] if mean.grad else ()))
+        magnitude = tape.each(tape.each(mean), "result")
+        whole = tape.mul(replace(tape.each(mean), grad=False), magnitude)
+        return tape.each(tape.each(whole), "input")
 
 
 class LPPool1d(LPPool):
@@ -244,6 +262,10 @@ class MaxUnpool(Pool):
         if any(isinstance(size, int) and size < 1 for size in sizes):
             raise Misfit(f"has nothing left: the padding of {self.padding} removes the whole output", field="padding")
         return x.with_shape(*x.shape[:2], *sizes)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The places."""
+        return tape.plain(self, [*tape.full(inputs[0]), inputs[1]], "second")
 
 
 class MaxUnpool1d(MaxUnpool):

@@ -9,6 +9,7 @@ from netspec.dims import Size, product
 from netspec.layers.base import Layer
 from netspec.records import Bool, Choice, Field, Float, Int
 from netspec.saved import Held, Tape
+from netspec.saved.recurrent import Step, along
 from netspec.tensors import Misfit, Shape, Tensor, need_float, need_known
 
 NONLINEARITIES = ("tanh", "relu")
@@ -79,6 +80,30 @@ class Recurrent(Layer):
                 found |= {f"{name}_l{layer}{end}": shape for name, shape in each.items()}
         return found
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What each step of each layer keeps. What the kernels of a GPU keep is theirs alone to know."""
+        if tape.cuda:
+            return tape.unread(self, inputs)
+        x = inputs[0].transpose(0, 1) if self.batch_first else inputs[0]
+        begin = inputs[1:] or [tape.new(shape, dtype=x.dtype) for shape in self.states(inputs[0].tensor)]
+        for layer in range(self.num_layers):
+            parts = []
+            for direction in range(self.directions):
+                first = [each.without(0) for each in begin]
+                parts.append(along(tape, self.gates, x, first, self._owned(tape, layer, direction)))
+            x = parts[0] if len(parts) == 1 else tape.new((*x.shape[:2], 2 * parts[0].shape[-1]), parts)
+            if layer < self.num_layers - 1:
+                x = tape.dropout(x, self.dropout)
+        dtypes = [x.dtype, *(each.dtype for each in begin[1:])]
+        ends = [tape.new(each, [x], d) for each, d in zip(self.states(inputs[0].tensor), dtypes, strict=True)]
+        return (x.transpose(0, 1) if self.batch_first else x), ends[0] if len(ends) == 1 else tuple(ends)
+
+    def _owned(self, tape: Tape, layer: int, direction: int) -> dict[str, Held]:
+        """The parameters of a layer in one direction, by the names that they have without these."""
+        ending = f"_l{layer}{'_reverse' * direction}"
+        names = (name for name in self.parameters() if name.endswith(ending))
+        return {name.removesuffix(ending): tape.own(name) for name in names}
+
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         steps = product(inputs[0].shape[:2])
         return steps * sum(product(shape) for shape in self.parameters().values() if len(shape) == 2)
@@ -141,7 +166,9 @@ class LSTM(Recurrent):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """Inputs, outputs and states of each layer, and the room that oneDNN works in."""
-        if tape.cuda or tape.short or self.projected or not self.bias:
+        if self.projected or tape.cuda:
+            return super().kept(tape, *inputs)
+        if tape.short:
             return tape.unread(self, inputs)
         x = tape.contiguous(inputs[0].transpose(0, 1) if self.batch_first else inputs[0])
         begin = inputs[1:] or [tape.new(shape) for shape in self.states(inputs[0].tensor)]
@@ -151,11 +178,15 @@ class LSTM(Recurrent):
             for direction in range(self.directions):
                 ending = f"l{layer}{'_reverse' * direction}"
                 own = [tape.own(f"{name}_{ending}") for name in ("weight_ih", "weight_hh")]
+                width = need_known(x.shape[-1], -1)
+                size = workspace(places, batch, width, self.hidden_size)
+                beside = [tape.new((batch, self.hidden_size)) for _ in range(2)]  # the last states
+                beside += [tape.new((size,), dtype="uint8")]
+                beside += [tape.new(each.shape) for each in own if not self.bias]  # zeros in place of biases
                 out = tape.new((places, batch, self.hidden_size), [x, *own, *begin])
-                last = [tape.new((batch, self.hidden_size), [out]) for _ in range(2)]
-                if out.grad:
-                    size = workspace(places, batch, need_known(x.shape[-1], -1), self.hidden_size)
-                    tape.keep(x, *begin, out, *last, tape.new((size,), dtype="uint8"))
+                gates = self.gates * self.hidden_size  # their gradients, and those of weights in oneDNN's order
+                tape.work(places * batch * (4 * gates) + 8 * gates * (width + self.hidden_size))
+                tape.keep(*((x, *begin, out, *beside) if out.grad else ()))
                 parts.append(out)
             x = parts[0] if len(parts) == 1 else tape.new((places, batch, 2 * self.hidden_size), parts)
             if layer < self.num_layers - 1:
@@ -199,6 +230,17 @@ class Cell(Layer):
             "weight_hh": (rows, self.hidden_size),
         }
         return found | ({"bias_ih": (rows,), "bias_hh": (rows,)} if self.bias else {})
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its one step keeps. What the kernels of a GPU keep is theirs alone to know."""
+        if tape.cuda:
+            return tape.unread(self, inputs)
+        x, *states = inputs
+        states = states or [tape.new((x.shape[0], self.hidden_size), dtype=x.dtype)] * self.state_count
+        own = {name: tape.own(name) for name in self.parameters()}
+        given = tape.linear(x, own["weight_ih"], own.get("bias_ih"))
+        made = Step(tape, self.gates, own)(given, states)
+        return made[0] if len(made) == 1 else tuple(made)
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         weights = self.gates * self.hidden_size * (self.input_size + self.hidden_size)

@@ -86,6 +86,7 @@ class Unflatten(Layer):
 class ChannelShuffle(Layer):
     """Mixes the groups of channels: the first of each group, then the second of each."""
 
+    keeps = ""
     rule = "The shape of the input stays."
     functional = True
     words = ("channel_shuffle",)

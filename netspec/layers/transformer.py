@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 from netspec.dims import Size
@@ -105,17 +106,39 @@ class Transforming(Layer):
         weights = (tape.own(each) for each in self.norm_parameters(name))
         return tape.norm(x, *weights, groups=x.shape[:-1])
 
-    def fed(self, tape: Tape, x: Held, prefix: str) -> Held:
+    def fed(self, tape: Tape, x: Held, *, prefix: str) -> Held:
         """The two linear maps with what lies between them and behind."""
         bias = (lambda name: tape.own(f"{prefix}{name}.bias")) if self.bias else (lambda name: None)
         wide = tape.linear(x, tape.own(f"{prefix}linear1.weight"), bias("linear1"))
         wide = tape.dropout(tape.each(wide, "result" if self.activation == "relu" else "input"), self.dropout)
         return tape.dropout(tape.linear(wide, tape.own(f"{prefix}linear2.weight"), bias("linear2")), self.dropout)
 
-    def looked(self, tape: Tape, x: Held, memory: Held | None, prefix: str, masks: dict[str, Held]) -> Held:
+    def looked(self, tape: Tape, x: Held, *, memory: Held | None, prefix: str, masks: dict[str, Held]) -> Held:
         """An attention to the sequence itself or to a memory, and the dropout behind it."""
         given = (x, x, x) if memory is None else (x, memory, memory)
         return tape.dropout(attended(tape, self, self.nhead, prefix, given, masks)[0], self.dropout)
+
+    def encoded(self, tape: Tape, x: Held, masks: dict[str, Held], prefix: str) -> Held:
+        """What one layer keeps, and what it gives."""
+        attention = partial(self.looked, tape, memory=None, prefix=f"{prefix}self_attn.", masks=masks)
+        return self.passed(tape, x, [attention, partial(self.fed, tape, prefix=prefix)], prefix)
+
+    def decoded(self, tape: Tape, x: Held, memory: Held, masks: dict[str, Held], prefix: str) -> Held:
+        """What one layer that looks at a memory keeps, and what it gives."""
+        own, others = ({n: m for n, m in masks.items() if n.startswith(word)} for word in ("tgt", "memory"))
+        first = partial(self.looked, tape, memory=None, prefix=f"{prefix}self_attn.", masks=own)
+        second = partial(self.looked, tape, memory=memory, prefix=f"{prefix}multihead_attn.", masks=others)
+        return self.passed(tape, x, [first, second, partial(self.fed, tape, prefix=prefix)], prefix)
+
+    def passed(self, tape: Tape, x: Held, parts: Sequence[Callable[[Held], Held]], prefix: str) -> Held:
+        """The parts of a layer one after the other, each with its sum and its norm."""
+        for number, part in enumerate(parts, 1):
+            norm = f"{prefix}norm{number}"
+            if self.norm_first:
+                x = tape.add(x, part(self.normed(tape, x, norm)))
+            else:
+                x = self.normed(tape, tape.add(x, part(x)), norm)
+        return x
 
 
 class Encoding(Transforming):
@@ -133,16 +156,6 @@ class Encoding(Transforming):
         self.check_masks(inputs, batch, {self.mask_name: (length, length), "src_key_padding_mask": (length,)})
         self.need_no_mask("is_causal", self.mask_name in self.by_name(inputs))
         return fitted
-
-    def encoded(self, tape: Tape, x: Held, masks: dict[str, Held], prefix: str) -> Held:
-        """What one layer keeps, and what it gives."""
-        if self.norm_first:
-            x = tape.add(
-                x, self.looked(tape, self.normed(tape, x, f"{prefix}norm1"), None, f"{prefix}self_attn.", masks)
-            )
-            return tape.add(x, self.fed(tape, self.normed(tape, x, f"{prefix}norm2"), prefix))
-        x = self.normed(tape, tape.add(x, self.looked(tape, x, None, f"{prefix}self_attn.", masks)), f"{prefix}norm1")
-        return self.normed(tape, tape.add(x, self.fed(tape, x, prefix)), f"{prefix}norm2")
 
 
 class Decoding(Transforming):
@@ -200,6 +213,11 @@ class TransformerDecoderLayer(Decoding):
         batch, queries, keys = self.lengths(inputs)
         return self.layer_macs(batch, queries, queries, keys)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its attentions, norms and linear maps keep."""
+        masks = dict(list(self.by_name(inputs).items())[2:])
+        return self.decoded(tape, inputs[0], inputs[1], masks, "")
+
 
 class Layers(Transforming):
     """Several layers of one kind, and perhaps a norm at the end."""
@@ -253,6 +271,13 @@ class TransformerDecoder(Decoding, Layers):
         batch, queries, keys = self.lengths(inputs)
         return self.layer_macs(batch, queries, queries, keys) * self.num_layers
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What its layers keep, one after the other."""
+        x, masks = inputs[0], dict(list(self.by_name(inputs).items())[2:])
+        for number in range(self.num_layers):
+            x = self.decoded(tape, x, inputs[1], masks, f"layers.{number}.")
+        return self.normed(tape, x, "norm") if self.norm else x
+
 
 class Transformer(Transforming):
     """Encodes one sequence and decodes another: two stacks, each with a norm at the end."""
@@ -299,3 +324,15 @@ class Transformer(Transforming):
         batch, keys, queries = self.lengths(inputs)
         encoder = self.layer_macs(batch, keys, keys) * self.num_encoder_layers
         return encoder + self.layer_macs(batch, queries, queries, keys) * self.num_decoder_layers
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What both stacks keep, the encoder first."""
+        memory, x = inputs[:2]
+        masks = dict(list(self.by_name(inputs).items())[2:])
+        own = {name: mask for name, mask in masks.items() if name.startswith("src")}
+        for number in range(self.num_encoder_layers):
+            memory = self.encoded(tape, memory, own, f"encoder.layers.{number}.")
+        memory = self.normed(tape, memory, "encoder.norm")
+        for number in range(self.num_decoder_layers):
+            x = self.decoded(tape, x, memory, masks, f"decoder.layers.{number}.")
+        return self.normed(tape, x, "decoder.norm")

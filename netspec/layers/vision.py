@@ -46,6 +46,12 @@ class Resize(Layer):
         ]
         return x.with_shape(*x.shape[:2], *sizes)
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; the input where the values between are means."""
+        shape = self.shape(inputs[0].tensor).shape
+        area = getattr(self, "mode", "") == "area"
+        return tape.averaged(inputs[0], shape) if area else tape.plain(self, inputs)
+
 
 def scaled(size: Size, factor: float, axis: int) -> Size:
     """floor(size * factor). Raises Misfit where nothing is left, or the size is unknown and the factor is broken."""
@@ -126,8 +132,9 @@ class PixelShuffle(Layer):
         return x.with_shape(*batch, channels // (r * r), height * r, width * r)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """Nothing; the numbers are copied into their order."""
-        return tape.contiguous(super().kept(tape, *inputs))
+        """Nothing; a GPU copies the numbers into their order."""
+        made = super().kept(tape, *inputs)
+        return tape.contiguous(made) if tape.cuda else made
 
 
 class PixelUnshuffle(Layer):
@@ -151,8 +158,9 @@ class PixelUnshuffle(Layer):
         return x.with_shape(*batch, channels * (r * r), height // r, width // r)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """Nothing; the numbers are copied into their order."""
-        return tape.contiguous(super().kept(tape, *inputs))
+        """Nothing; a GPU copies the numbers into their order."""
+        made = super().kept(tape, *inputs)
+        return tape.contiguous(made) if tape.cuda else made
 
 
 def need_map(x: Tensor) -> tuple[Size, ...]:
@@ -165,6 +173,7 @@ def need_map(x: Tensor) -> tuple[Size, ...]:
 class Patches(Layer):
     """What Fold and Unfold share: the windows that slide over a map."""
 
+    keeps = ""
     functional = True
 
     dims = 2

@@ -7,6 +7,7 @@ from math import ceil
 
 from netspec.errors import At, Problem
 from netspec.lint.base import Facts, Rule
+from netspec.schedulers.base import Scheduler
 from netspec.sections.train_record import Train
 
 
@@ -30,9 +31,12 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.1, scheduler: cosine T_max=100,
 
     def check(self, facts: Facts) -> Iterator[Problem]:
         train = facts.train
-        if train is None or train.scheduler is None:
-            return
-        schedule, at, steps = train.scheduler, At(("train", "scheduler")), _steps(train, facts.trained_on)
+        for path, schedule in train.schedules if train is not None else ():
+            yield from self._one(facts, train, schedule, At(path))
+
+    def _one(self, facts: Facts, train: Train, schedule: Scheduler, at: At) -> Iterator[Problem]:
+        """The problem of one schedule."""
+        steps = _steps(train, facts.trained_on)
         if steps is not None and schedule.warmup >= steps:
             text = f"the warm-up takes {schedule.warmup:,} steps, the run has {steps:,}"
             yield self.problem(text, at, "Take a shorter warmup, or more epochs.")

@@ -217,3 +217,7 @@ class MultiMarginLoss(ClassLoss):
 
     def share(self, module: Any, target: Array) -> Any:
         return len(target)
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
+        return tape.compared(*_rows(tape, self, *given))

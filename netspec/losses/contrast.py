@@ -77,3 +77,12 @@ class NTXentLoss(Contrast):
     example = "nt_xent temperature=0.5"
 
     temperature = Float("what cosines are divided by", 0.5, gt=0)
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Both outputs, their lengths, the probabilities, and which row each is itself."""
+        one, other = given[:2]
+        rows = tape.normalized(tape.new((one.shape[0] * 2, one.shape[1]), [one, other]))
+        scores = tape.each(tape.matmul(rows, rows.transpose(0, 1)))
+        tape.keep(tape.new(scores.shape, dtype="bool") if scores.grad else None)
+        own = tape.new(rows.shape[:1], dtype="int64")
+        return tape.picked(tape.softmax(tape.each(scores)), own)

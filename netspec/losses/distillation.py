@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from netspec.losses.base import Loss, need_floats, need_same_shape
 from netspec.records import Float, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -36,3 +37,8 @@ class DistillationLoss(Loss):
 
     def class_axis(self, rank: int) -> int:
         return self.dim % rank
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The logarithms of the probabilities, and those of the teacher."""
+        soft, wanted = (tape.softmax(tape.each(x)) for x in given)
+        return tape.new((), [tape.mul(tape.each(wanted), tape.add(wanted, soft))])

@@ -114,6 +114,10 @@ class SoftMarginLoss(YesNo):
     def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
         return -1, 1
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target."""
+        return tape.compared(*given)
+
 
 class HingeEmbeddingLoss(YesNo):
     """Keeps the distance where the label is 1, and pushes it beyond the margin where it is -1."""
@@ -128,6 +132,13 @@ class HingeEmbeddingLoss(YesNo):
 
     def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
         return -1, 1
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The distance that lacks, and which pairs are alike and which not."""
+        distance, target = given
+        lacking = tape.each(tape.add(distance), "input")
+        tape.keep(*(tape.new(target.shape, dtype="bool") for _ in range(2 * distance.grad)))
+        return tape.new((), [distance, lacking])
 
 
 class MultiLabelMarginLoss(Loss):
@@ -154,6 +165,11 @@ class MultiLabelMarginLoss(Loss):
         classes = predictions[0].shape[1]
         return -1, classes - 1 if isinstance(classes, int) else None
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction, target, and which labels are in it."""
+        tape.keep(tape.new(given[0].shape, dtype=given[0].dtype) if given[0].grad else None)
+        return tape.compared(*given)
+
 
 class MultiLabelSoftMarginLoss(YesNo, OneHot):
     """Binary cross entropy of raw scores, averaged over the classes of each sample."""
@@ -169,3 +185,16 @@ class MultiLabelSoftMarginLoss(YesNo, OneHot):
 
     def numbers(self) -> Range:
         return 0, 1
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Scores and target, what is contrary to both, and what their sigmoids leave behind."""
+        scores, target = given
+        kinds = [tape.mul(_log_sigmoid(tape, scores), target)]
+        kinds += [tape.mul(_log_sigmoid(tape, tape.each(scores)), tape.each(target))]
+        return tape.new((), kinds)
+
+
+def _log_sigmoid(tape: Tape, x: Held) -> Held:
+    """The logarithm of a sigmoid: the scores are kept, and as many numbers beside them."""
+    tape.keep(tape.new(x.shape, dtype=x.dtype) if x.grad else None)
+    return tape.each(x, "input")

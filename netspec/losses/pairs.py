@@ -74,6 +74,12 @@ class MarginRankingLoss(Together):
         """Refuse a target with another shape than the predictions. Raises Misfit."""
         need_target_shape(first, target, first.shape, "1 or -1 for each pair")
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The target turned round, and by how much the order fails."""
+        one, other, target = given
+        lacking = tape.mul(tape.each(target), tape.add(one, other))
+        return tape.new((), [tape.each(tape.each(lacking), "input")])
+
 
 class Triplet(Together):
     """What both triplet losses share: an anchor, one of its kind and one of another kind."""
@@ -82,6 +88,14 @@ class Triplet(Together):
     predictions = 3
     takes_target = False
     kind = "none"
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The differences, their norms, and by how much the order fails."""
+        anchor, like, unlike = given[:3]
+        near, far = _distance(tape, anchor, like), _distance(tape, anchor, unlike)
+        if getattr(self, "swap", False):
+            far = tape.add(far, _distance(tape, like, unlike))
+        return tape.new((), [tape.each(tape.add(near, far), "input")])
 
 
 class TripletMarginLoss(Triplet):
@@ -106,3 +120,11 @@ class TripletMarginWithDistanceLoss(Triplet):
     margin = Float("by how much it should be nearer", 1.0, gt=0, keyword=True)
     swap = Bool("whether the nearer of anchor and like one counts against the other kind", False, keyword=True)
     reduction = Reduction(keyword=True)
+
+
+def _distance(tape: Tape, one: Held, other: Held) -> Held:
+    """The norm of a difference; both are kept."""
+    difference = tape.each(tape.add(one, other))
+    made = tape.new(difference.shape[:-1], [difference])
+    tape.keep(*((difference, made) if made.grad else ()))
+    return made

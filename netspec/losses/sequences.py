@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from netspec.dims import Size
 from netspec.losses.base import Array, Loss, Range, Reduction, agree, need_batch_rank, need_integers, need_target_shape
 from netspec.records import Bool, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -52,3 +53,17 @@ class CTCLoss(Loss):
         prediction = predictions[0]
         lengths = (target != self.blank).sum(1)
         return prediction, target, lengths.new_full((prediction.shape[1],), prediction.shape[0]), lengths
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Prediction and target, and for each sequence how likely each place of the target is at each step of time.
+
+        The longest target of a batch may be shorter than all that the target has room for: then less is kept.
+        """
+        x, target = given
+        if not x.grad:
+            return tape.new((), [x])
+        (steps, batch, _), length = x.shape, target.shape[-1]
+        tape.keep(x, target, tape.new((batch,)), tape.new((batch, steps, length * 2 + 1)))
+        tape.keep(tape.new((batch,), dtype="bool") if self.zero_infinity else None)
+        tape.keep(tape.new((batch,)) if self.reduction == "mean" else None)
+        return tape.new((), [x])

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from netspec.losses.base import Loss
 from netspec.records import Bool, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 
@@ -33,6 +34,10 @@ class MeanLoss(Untargeted):
     def fit(self, predictions: Sequence[Tensor], target: Tensor | None) -> None:
         """Any output will do."""
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """Nothing."""
+        return tape.new((), given)
+
 
 class LoadBalanceLoss(Untargeted):
     """Spreads tokens over experts: it is least, the number of chosen ones, where all experts have as many.
@@ -56,3 +61,9 @@ class LoadBalanceLoss(Untargeted):
             raise Misfit("takes the scores of a router, tokens x experts, and the output is one number a sample")
         if isinstance(experts := shape[-1], int) and experts < self.chosen:
             raise Misfit(f"lets each token choose {self.chosen} experts, and the output has scores of {experts}")
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The probabilities, and how many tokens choose each expert."""
+        likely = tape.softmax(tape.flatten(given[0], 0, -2))
+        experts = likely.shape[1:]
+        return tape.new((), [tape.mul(tape.new((self.chosen, *experts)), tape.new(experts, [likely]))])

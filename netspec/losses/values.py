@@ -95,6 +95,13 @@ class PoissonNLLLoss(Elementwise):
     def numbers(self) -> Range:
         return 0, None
 
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The target, and the rate."""
+        x, target = given
+        if self.log_input:
+            return tape.new((), [tape.each(x, "result"), tape.mul(target, x)])
+        return tape.new((), [x, tape.mul(target, tape.each(tape.each(x), "input"))])
+
 
 class GaussianNLLLoss(Loss):
     """The negative log likelihood of numbers whose mean and variance are predicted."""
@@ -122,6 +129,14 @@ class GaussianNLLLoss(Loss):
     def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
         mean, variance = predictions
         return mean, target, variance
+
+    def kept(self, tape: Tape, *given: Held) -> Held:
+        """The difference, its square and the variance."""
+        mean, variance, target = given
+        variance = tape.each(variance)
+        variance = variance.unsqueeze(-1) if len(variance.shape) < len(mean.shape) else variance
+        square = tape.each(tape.add(mean, target), "input")
+        return tape.new((), [tape.each(variance, "input"), tape.div(square, variance)])
 
 
 class KLDivLoss(Elementwise):

@@ -10,6 +10,7 @@ from netspec.layers.base import Op
 from netspec.ops.axes import Number, differ
 from netspec.ops.broadcasting import broadcast
 from netspec.saved import Held, Tape
+from netspec.saved.held import number
 from netspec.tensors import Misfit, Tensor, need_float
 
 
@@ -83,6 +84,18 @@ class CDist(Op):
         need_equal(a.shape[-1], b.shape[-1], f"measures from {a} to {b}")
         batch = broadcast("measures between batches of", Tensor(a.shape[:-2]), Tensor(b.shape[:-2]))
         return a.with_shape(*batch, a.shape[-2], b.shape[-2])
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Both, as many of them as there are batches where distances are products of matrices, and the distances."""
+        one, two = tape.full(*inputs)
+        made = tape.new(self.shape(*(x.tensor for x in inputs)).shape, [one, two])
+        if self.p == 2 and max(number(one.shape[-2]), number(two.shape[-2])) > 25:
+            batch = made.shape[:-2]
+            one, two = (
+                tape.reshape(x.expand((*batch, *x.shape[-2:])), (product(batch), *x.shape[-2:])) for x in (one, two)
+            )
+        tape.keep(*((one, two, made) if made.grad else ()))
+        return made
 
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         return product(output.shape) * inputs[0].shape[-1]

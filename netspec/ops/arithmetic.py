@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from netspec.layers.base import Op
@@ -9,6 +10,7 @@ from netspec.ops.axes import MANY, Number
 from netspec.ops.broadcasting import broadcast, need_numbers, promoted
 from netspec.records import Field
 from netspec.saved import Held, Tape
+from netspec.saved.held import dense
 from netspec.tensors import Dtype, Misfit, Tensor
 
 
@@ -135,14 +137,13 @@ class Pow(Power):
         return found
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """Base and exponent, and for the gradient of the exponent the result."""
+        """Base and exponent, and where the exponent is computed the result."""
         return _power(tape, self, *inputs)
 
 
 def _power(tape: Tape, op: Power, base: Held, *exponent: Held) -> Any:
-    """A power: base and exponent are kept, and for the gradient of the exponent the result."""
-    keeps = "inputs result" if exponent and exponent[0].grad else "inputs"
-    return tape.plain(op, (base, *exponent), keeps)
+    """A power: base and exponent are kept, and where the exponent is computed the result."""
+    return tape.plain(op, (base, *exponent), "inputs result" if exponent else "inputs")
 
 
 class RPow(Power):
@@ -152,7 +153,10 @@ class RPow(Power):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """The exponent and the result."""
-        return _power(tape, self, *reversed(inputs)) if len(inputs) == 2 else tape.plain(self, inputs, "input result")
+        if len(inputs) == 2:
+            return _power(tape, self, *reversed(inputs))
+        made = tape.plain(self, inputs, "input result")
+        return replace(made, strides=dense(made.shape))
 
 
 class Extreme(Arithmetic):
@@ -197,3 +201,10 @@ class Lerp(Op):
         if any(x.dtype != "float32" for x in inputs):
             raise Misfit(f"takes floats, its inputs are {', '.join(x.dtype for x in inputs)}", code="dtype")
         return Tensor(broadcast("blends", *inputs))
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """A weight that is computed, and for its gradient both others."""
+        one, other, *weight = inputs
+        tape.keep(*((one, other) if any(each.grad for each in weight) else ()))
+        tape.keep(*(weight if one.grad or other.grad else ()))
+        return tape.plain(self, inputs)

@@ -10,6 +10,7 @@ from netspec.layers.base import Op
 from netspec.layers.windows import need_window, spread, window
 from netspec.ops.axes import differ
 from netspec.records import Choice, Field, Int
+from netspec.saved import Held, Tape
 from netspec.several import Several, whole
 from netspec.tensors import Misfit, Tensor, need_float
 
@@ -94,3 +95,14 @@ class Convolve(Op):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size:
         weight = inputs[1].shape[1:] if self.whose == "each" else inputs[1].shape
         return output.shape[0] * product(output.shape[2:]) * product(weight)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input and the filters; all samples lie beside each other where each has its own."""
+        x, weight, *bias = inputs
+        shape = self.shape(*(each.tensor for each in inputs)).shape
+        if self.whose == "all":
+            return tape.conv(x, weight, bias[0] if bias else None, shape)
+        batch, filters, *space = shape
+        x = tape.reshape(x, (1, x.shape[0] * x.shape[1], *x.shape[2:]))
+        made = tape.conv(x, tape.flatten(weight, 0, 1), None, (1, batch * filters, *space))
+        return tape.reshape(made, shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from netspec.dims import Size, product
@@ -12,6 +13,7 @@ from netspec.ops.algebra import need_same_dtype
 from netspec.ops.axes import MANY, differ
 from netspec.ops.broadcasting import met
 from netspec.records import Checked, refuse
+from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
 
 _SIDE: Final = re.compile(r"[A-Za-z]*(\.\.\.)?[A-Za-z]*")
@@ -86,6 +88,71 @@ class Einsum(Op):
         sizes = _sizes(inputs, labels)
         needed = set(self._result(sizes)) | (set(labels[0]) & set(labels[1]))
         return product(size for label, size in sizes.items() if label in needed)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """What the products of matrices keep that pairs of inputs are brought to, from left to right."""
+        labels = self._labels([x.tensor for x in inputs])
+        sizes = _sizes([x.tensor for x in inputs], labels)
+        result = self._result(sizes)
+        order = [*result, *(label for label in sorted(sizes, key=_place) if label not in result)]
+        left = [sum(label in names for names in labels) for label in order]
+        total, *others = [_spread(x, names, order) for x, names in zip(inputs, labels, strict=True)]
+        for other in others:
+            gone = []
+            for at in range(len(result), len(order)):
+                if total.shape[at] != 1 and other.shape[at] != 1:
+                    left[at] -= 1
+                    if left[at] == 1:
+                        gone.append(at)
+                        left[at] = 0
+                elif left[at] == 1 and (total.shape[at] != 1 or other.shape[at] != 1):
+                    left[at] = 0
+                    total = _summed(tape, total, at) if total.shape[at] != 1 else total
+                    other = _summed(tape, other, at) if other.shape[at] != 1 else other
+            total = _paired(tape, total, other, gone)
+        shape = tuple(sizes[label] for label in result)
+        if not others:
+            return total if len(order) == len(result) else tape.new(shape, [total])
+        return total.viewed(shape) or tape.new(shape, [total])
+
+
+def _place(label: str) -> tuple[bool, str]:
+    """How torch orders letters: those of dots behind all, else by the alphabet."""
+    return label.startswith("."), label
+
+
+def _spread(x: Held, names: Labels, order: Labels) -> Held:
+    """An input with an axis for each letter, of size 1 where it has none; of a letter that comes twice the diagonal."""
+    axes = [names.index(label) for label in order if label in names]
+    strides = [sum((x.strides[at] for at, name in enumerate(names) if name == label), 0) for label in order]
+    shape = [x.shape[names.index(label)] if label in names else 1 for label in order]
+    assert len(axes) == len(set(names))
+    return replace(x, shape=tuple(shape), strides=tuple(strides))
+
+
+def _summed(tape: Tape, x: Held, at: int) -> Held:
+    """The sum along an axis, which stays with size 1."""
+    return tape.new((*x.shape[:at], 1, *x.shape[at + 1 :]), [x])
+
+
+def _paired(tape: Tape, one: Held, other: Held, gone: Sequence[int]) -> Held:
+    """The product of two inputs summed over axes, by batches of matrices where there are any."""
+    if not gone:
+        return tape.mul(one, other)
+    axes = [at for at in range(len(one.shape)) if at not in gone]
+    both = [at for at in axes if one.shape[at] != 1 and other.shape[at] != 1]
+    left = [at for at in axes if one.shape[at] != 1 and at not in both]
+    right = [at for at in axes if at not in (*both, *left)]
+    count = product(one.shape[at] for at in both)
+    rows, columns = product(one.shape[at] for at in left), product(other.shape[at] for at in right)
+    inner = product(one.shape[at] for at in gone)
+    first = tape.reshape(one.permute([*both, *left, *gone, *right]), (count, rows, inner))
+    second = tape.reshape(other.permute([*both, *gone, *right, *left]), (count, inner, columns))
+    order = [*both, *left, *gone, *right]
+    sizes = [1 if at in gone else one.shape[at] if one.shape[at] != 1 else other.shape[at] for at in order]
+    made = tape.matmul(first, second).viewed(tuple(sizes))
+    assert made is not None
+    return made.permute([order.index(at) for at in range(len(order))])
 
 
 def _spelled(side: str, more: int) -> Labels:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import log2
+from typing import Any
 
 from netspec.dims import Size, product
 from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Extent, axes, axis, put
 from netspec.ops.broadcasting import broadcast
 from netspec.records import Choice
-from netspec.tensors import Misfit, Tensor, need_float
+from netspec.saved import Held, Tape
+from netspec.tensors import Misfit, Shape, Tensor, need_float
 
 NORMS = ("backward", "ortho", "forward")
 
@@ -52,6 +54,11 @@ class FFT(Fourier):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size | None:
         return self._counted([output.shape[at] for at in axes(self.dim, output)], product(output.shape))
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The inputs."""
+        x = whole([each.tensor for each in inputs])
+        return _transformed(tape, x.shape, inputs, sorted(axes(self.dim, x)), parts=True)
+
 
 class IFFT(FFT):
     """Transforms back along one axis or several. One input is real, two are the real and the imaginary parts."""
@@ -79,6 +86,11 @@ class RFFT(Fourier):
         whole = self._counted([x.shape[axis(self.dim, x)]], product(x.shape))
         return None if whole is None else whole // 2
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input."""
+        half, _ = self.shape(inputs[0].tensor)
+        return _transformed(tape, half.shape, inputs, [axis(self.dim, half)], parts=True)
+
 
 class IRFFT(Fourier):
     """Transforms the half that rfft gave, its real and imaginary parts, back to real numbers."""
@@ -103,6 +115,29 @@ class IRFFT(Fourier):
     def macs(self, inputs: Sequence[Tensor], output: Tensor) -> Size | None:
         whole = self._counted([output.shape[axis(self.dim, output)]], product(output.shape))
         return None if whole is None else whole // 2
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The inputs."""
+        found = self.shape(*(x.tensor for x in inputs))
+        return _transformed(tape, found.shape, inputs, [axis(self.dim, found)], parts=False)
+
+
+def _transformed(tape: Tape, shape: Shape, inputs: Sequence[Held], dims: Sequence[int], parts: bool) -> Any:
+    """What is made of real numbers or of two parts, which are kept for their gradients. The axes `dims` lie innermost.
+
+    Of several axes, real numbers are made complex ones before, and nothing is kept.
+    """
+    inputs = tape.full(*inputs)
+    if len(inputs) > 1 or len(dims) == 1:
+        tape.keep(*(x for x in inputs if x.grad))
+    first = inputs[0]
+    if len(inputs) > 1 or len(dims) > 1:
+        first = tape.new((*whole([x.tensor for x in inputs]).shape, 2), inputs)
+    others = [at for at in range(len(shape)) if at not in dims]
+    order = [*others, *dims]
+    made = tape.new((*(shape[at] for at in order), *((2,) if parts else ())), [first], "float32")
+    made = made.permute([*(order.index(at) for at in range(len(shape))), *((len(shape),) if parts else ())])
+    return (made.without(-1), made.without(-1)) if parts else made
 
 
 def whole(inputs: Sequence[Tensor]) -> Tensor:

@@ -28,7 +28,6 @@ class Detach(Op):
 class StraightThrough(Op):
     """Gives the first input, and its gradient to the second: the straight-through estimator (Bengio et al., 2013)."""
 
-    keeps = ""
     rule = "The shape of both inputs, which may broadcast."
     inputs = (2, 2)
     takes = ("hard", "soft")
@@ -42,3 +41,7 @@ class StraightThrough(Op):
                 hint = "Turn it into floats by `to float32`."
                 raise Misfit(f"takes floats, it is given {x.dtype}", hint, code="dtype")
         return Tensor(broadcast("straight_through is given", hard, soft), "float32")
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; a gradient goes to the second input alone."""
+        return replace(tape.plain(self, inputs), grad=inputs[1].grad)

@@ -191,11 +191,14 @@ class ScatterAdd(Scattering):
     words = ("scatter_add",)
     example, example_input = "scatter_add(x index y) 1", "{x: 10x32, index: int 4x32, y: 4x32}"
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The places, for the gradient of what is added."""
+        return tape.plain(self, inputs, "second" if inputs[2].grad else "")
+
 
 class IndexAdd(Op):
     """Adds the third input to the first, at the places on an axis that the second lists."""
 
-    keeps = "second third"
     rule = "The shape of the first input stays."
     inputs = (3, 3)
     takes = ("input", "index", "source")
@@ -220,6 +223,10 @@ class IndexAdd(Op):
                 text = f"adds {Tensor(wanted, x.dtype)}, its third input is {source}: {size} and {given} on axis {i}"
                 raise Misfit(text, code=differ(size, given))
         return x
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The places and what is added, for its gradient."""
+        return tape.plain(self, inputs, "second third" if inputs[2].grad else "")
 
 
 def need_within(part: Size, whole: Size, doing: str, at: int) -> None:

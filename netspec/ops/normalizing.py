@@ -117,8 +117,8 @@ class GroupNormFunction(FunctionalNorm):
         return x
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """The input, mean and deviation of each group, and the weights."""
+        """The input, mean and deviation of each group, and the scale."""
         x, *weights = inputs
         made = tape.norm(tape.mapped(x), *weights, groups=(x.shape[0], self.num_groups), mapped=True)
-        tape.keep(*(weights if made.grad else ()))
+        tape.keep(weights[0] if made.grad else None)
         return made

@@ -9,6 +9,7 @@ from netspec.layers.base import Op
 from netspec.ops.axes import Axes, Axis, Number, axes, axis, put
 from netspec.ops.broadcasting import need_numbers
 from netspec.records import Bool, Int
+from netspec.saved import Held, Tape
 from netspec.tensors import Dtype, Misfit, Tensor, need_float
 
 
@@ -189,12 +190,15 @@ class ArgMin(Place):
 class Prod(SingleAxis):
     """Multiplies all values on an axis."""
 
-    keeps = "input result"
     example = "prod 1"
 
     def shape(self, *inputs: Tensor) -> Tensor:
         x = self.reduced(inputs[0])
         return Tensor(x.shape, "int64" if x.dtype == "bool" else x.dtype)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The input and the result, in float32."""
+        return tape.plain(self, tape.full(*inputs), "input result")
 
 
 class CumSum(Op):

@@ -12,6 +12,7 @@ from netspec.dims import Size
 from netspec.layers.base import Op
 from netspec.ops.axes import Extent, Number, need_some
 from netspec.records import MAX_INT, Checked, Choice, Int, refuse
+from netspec.saved import Held, Tape
 from netspec.several import Dims
 from netspec.tensors import Dtype, Misfit, Tensor
 
@@ -182,12 +183,15 @@ class Constant(Source):
 class Like(Op):
     """What sources share that take their shape from an input."""
 
-    keeps = ""
     rule = "The shape of the input stays."
     example_input: ClassVar[str] = "16x8"
 
     def shape(self, *inputs: Tensor) -> Tensor:
         return inputs[0]
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing, and no gradient goes through it."""
+        return tape.new(inputs[0].shape, dtype=inputs[0].dtype, like=inputs[0])
 
 
 class ZerosLike(Like):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from math import floor
 from typing import Any, Final
@@ -12,6 +13,7 @@ from netspec.ops.axes import Number, differ, need_some
 from netspec.ops.broadcasting import need_numbers
 from netspec.records import MAX_INT, Bool, Choice, Maybe
 from netspec.saved import Held, Tape
+from netspec.saved.held import dense
 from netspec.several import Dims, Several, positive
 from netspec.tensors import Misfit, Shape, Tensor, need_float, show
 
@@ -76,7 +78,7 @@ class Pad(Op):
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
         """The input where it is reflected or repeated, else nothing."""
-        return tape.plain(self, inputs, "input" if self.mode in ("reflect", "replicate") else "")
+        return tape.padded(inputs[0], self.shape(inputs[0].tensor).shape, self.mode)
 
 
 def padded(size: Size, before: Size, after: Size) -> Size:
@@ -91,7 +93,6 @@ def padded(size: Size, before: Size, after: Size) -> Size:
 class Interpolate(Op):
     """Makes maps larger or smaller, to a size or by a factor: `interpolate scale_factor=2 mode=bilinear`."""
 
-    keeps = ""
     rule = "Channels stay; the sizes become size, or scale_factor times themselves, rounded down."
     example, example_input = "interpolate 32x32 mode=bilinear", "16x8x8"
 
@@ -136,6 +137,11 @@ class Interpolate(Op):
             raise Misfit(text, f"It belongs to {', '.join(_SMOOTH)}.", field="align_corners", code="bad-argument")
         if self.antialias and self.mode not in ("bilinear", "bicubic"):
             raise Misfit("smooths only with bilinear or bicubic", field="antialias", code="bad-argument")
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; the input where the elements between are means."""
+        shape = self.shape(inputs[0].tensor).shape
+        return tape.averaged(inputs[0], shape) if self.mode == "area" else tape.plain(self, inputs)
 
     def _each(self, value: Any, count: int, field: str) -> tuple[Any, ...]:
         """One number for each axis of space."""
@@ -188,6 +194,11 @@ class GridSample(Op):
             raise Misfit("is bicubic only over height and width", field="mode", code="rank")
         return x.with_shape(*x.shape[:2], *grid.shape[1:-1])
 
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """The map and the places."""
+        made = tape.plain(self, tape.full(*inputs), "inputs")
+        return replace(made, strides=dense(made.shape))
+
 
 class AffineGrid(Op):
     """Gives the grid of places for grid_sample that turns, shifts and scales by a matrix for each sample."""
@@ -211,3 +222,7 @@ class AffineGrid(Op):
             code = "unknown-size" if unknown and len(theta.shape) == 3 else "shape-mismatch"
             raise Misfit(f"takes matrices of {show(expected)}, its input is {theta}", code=code)
         return theta.with_shape(self.size[0], *self.size[2:], dims)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; it is a product of matrices."""
+        return tape.plain(self, tape.low(*inputs))

@@ -75,6 +75,7 @@ def moments(tape: Tape, held: Iterable[Storage], weigh: Weigh) -> Iterator[_Use]
         passing = [
             s for s in dict.fromkeys((made.storage, *made.of)) if not s.lasting and ("kept", s) not in use.pieces
         ]
+        passing += [made.work] if made.work is not None else []
         for storage in passing:
             use.take("passing", storage)
         yield use
@@ -82,7 +83,8 @@ def moments(tape: Tape, held: Iterable[Storage], weigh: Weigh) -> Iterator[_Use]
             use.free("passing", storage)
     for storage, _ in order[at:]:
         use.take("kept", storage)
-    for storage in held:
+    lasting = set(held)
+    for storage in lasting:
         if ("kept", storage) not in use.pieces:
             use.take("held", storage)
     yield use
@@ -94,10 +96,17 @@ def moments(tape: Tape, held: Iterable[Storage], weigh: Weigh) -> Iterator[_Use]
             use.take("gradient", made.storage)
             for storage in made.back:
                 use.take("gradient", storage)
+            if made.work is not None:
+                use.take("passing", made.work)
             yield use
             use.free("gradient", made.storage)
-        while behind < len(left) and left[behind][1] > number:
+            if made.work is not None:
+                use.free("passing", made.work)
+        # What was made beside a result, to be kept, goes with that result and not before it.
+        while made.back and behind < len(left) and left[behind][1] > number:
             use.free("kept", left[behind][0])
+            if left[behind][0] in lasting:
+                use.take("held", left[behind][0])
             behind += 1
     yield use
 

@@ -31,6 +31,8 @@ class Made:
     """What it is computed from."""
     back: tuple[Storage, ...]
     """Those of them that want gradients."""
+    work: Storage | None = None
+    """What it is computed in, forward and backward, and is gone then."""
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Tape:
     """Whether on a GPU of NVIDIA, whose kernels keep other things than those of the CPU."""
     pixelwise: bool = False
     """Whether the weights of convolutions over maps are stored pixel by pixel."""
+    unrolls: bool = False
+    """Whether convolutions in bfloat16 first write out all windows of their input, for want of a kernel."""
     own: Callable[[str], Held] = _unknown
     """The parameters and buffers of the operation at hand, by name."""
     saved: dict[Storage, Size] = field(default_factory=dict)
@@ -108,6 +112,10 @@ class Tape:
         """Tensors as functions take them that autocast computes in float32."""
         return tuple(self._cast(each, "float32") for each in tensors) if self.short else tensors
 
+    def full_in_volumes(self, x: Held) -> Held:
+        """A tensor as pools take it: in float32 over volumes."""
+        return self.full(x)[0] if len(x.shape) == 5 else x
+
     def full_on_gpu(self, *tensors: Held) -> tuple[Held, ...]:
         """The same for functions that are computed in float32 on GPUs alone."""
         return self.full(*tensors) if self.cuda else tensors
@@ -116,7 +124,9 @@ class Tape:
         """A tensor in another dtype. Nothing is kept of a cast, and a trained weight is cast once in a step."""
         if not x.floats or x.dtype == dtype:
             return x
-        once = x.storage.lasting and x.grad and x.storage.name
+        numbers = product(x.shape) * BYTES[x.dtype]
+        whole = (x.contiguous or x.channels_last) and x.storage.bytes == numbers  # each cast of a view is made anew
+        once = x.storage.lasting and x.grad and whole and x.storage.name
         if once and once in self._casts:
             return self._casts[once]
         made = self.new(x.shape, [x], dtype)
@@ -174,8 +184,9 @@ class Tape:
 
     def mm(self, x: Held, y: Held, shape: Shape) -> Held:
         """A matrix product, or several: for the gradient of each factor the other is kept."""
+        made = replace(self.new(shape, [x, y]), strides=dense(shape))
         self.keep(x if y.grad else None, y if x.grad else None)
-        return replace(self.new(shape, [x, y]), strides=dense(shape))
+        return made
 
     def linear(self, x: Held, weight: Held, bias: Held | None = None) -> Held:
         """x times the transposed weight, which acts on the last axis. An input that is no matrix is seen as one."""
@@ -222,8 +233,9 @@ class Tape:
     def _vector(self, x: Held, y: Held) -> Held:
         """A product with a vector."""
         shape = (*x.shape[:-1], *(y.shape[:-2] + y.shape[-1:] if len(y.shape) > 1 else ()))
+        made = self.new(shape, [x, y])
         self.keep(x if y.grad else None, y if x.grad else None)
-        return self.new(shape, [x, y])
+        return made
 
     def softmax(self, x: Held) -> Held:
         """softmax or its logarithm; the result is kept."""
@@ -239,7 +251,9 @@ class Tape:
         made = self.new(x.shape, [x])
         if not made.grad:
             return made
-        if self.cuda and noise is None:
+        if p == 1 and not self.cuda:  # which multiplies by a single 0
+            self.keep(self.new((), dtype=x.dtype))
+        elif self.cuda and noise is None:
             self.keep(self.new(x.shape, dtype="bool"))
         else:
             self.keep(self.new(x.shape if noise is None else noise, dtype=x.dtype))
@@ -251,9 +265,8 @@ class Tape:
         given = [x, *(w for w in weights if w is not None)]
         made = replace(self.new(x.shape, given, x.dtype), strides=x.strides if mapped else dense(x.shape))
         if made.grad:
-            self.keep(
-                x, *(self.new(groups, dtype="float32" if self.cuda or len(given) > 1 else x.dtype) for _ in range(2))
-            )
+            full = self.cuda or any(w.dtype == "float32" for w in given[1:])
+            self.keep(x, *(self.new(groups, dtype="float32" if full else x.dtype) for _ in range(2)))
         return made
 
     def batch_norm(self, x: Held, *weights: Held | None) -> Held:
@@ -281,17 +294,31 @@ class Tape:
             made = self.mul(made, weight)
         return self._cast(made, dtype)
 
-    def conv(self, x: Held, weight: Held, bias: Held | None, shape: Sequence[Size]) -> Held:
-        """A convolution; its input and its weight are kept."""
+    def conv(
+        self, x: Held, weight: Held, bias: Held | None, shape: Sequence[Size], windows: Sequence[Size] = (0,)
+    ) -> Held:
+        """A convolution; its input and its weight are kept. `windows` is the shape of those written out."""
         given = [*self.low(x, weight), *(self.low(bias) if bias is not None else ())]
         x, weight = given[:2]
         made = self.new(shape, given)
-        if len(shape) == 4 and (x.channels_last or weight.channels_last or self.pixelwise):
+        owned = self.pixelwise and weight.storage.lasting
+        if len(shape) == 4 and (x.channels_last or weight.channels_last or owned):
             made = replace(made, strides=pixelwise(tuple(shape)))
         else:
             made = replace(made, strides=dense(shape))
         self.keep(x if made.grad else None, weight if made.grad else None)
+        if self.short and self.unrolls:
+            self.work(product(windows) * BYTES["bfloat16"])
+        elif weight.grad and not self.short and not self.cuda:
+            # The gradient of the weight in the order in which oneDNN makes it, and brought back into torch's.
+            self.work(product(weight.shape) * (2 * BYTES["float32"]))
         return made
+
+    def work(self, size: Size) -> None:
+        """Bytes in which the newest tensor is computed, forward and backward."""
+        work = Storage(size)
+        self.made_storages[work] = self.times
+        self.made[-1] = replace(self.made[-1], work=work)
 
     def attention(
         self,
@@ -311,7 +338,7 @@ class Tape:
         if mask is not None and mask.dtype == "bool":
             mask = self.new(mask.shape, dtype=query.dtype)
         fused = len(query.shape) == 4 and query.shape[-1] == value.shape[-1] and (mask is None or not mask.grad)
-        steps = all(x.strides[-1] == 1 for x in (query, key, value))
+        steps = all(1 in (x.strides[-1], x.shape[-1]) for x in (query, key, value))
         if fused and steps and (self.cuda or dropout == 0):
             made = self.new(shape, [query, key, value], like=query)
             if made.grad:
@@ -328,6 +355,26 @@ class Tape:
         made = self.matmul(self.dropout(self.each(scores, "result"), dropout), value)
         self.short = short
         return self._cast(made, dtype)
+
+    def padded(self, x: Held, shape: Sequence[Size], mode: str) -> Held:
+        """More places at the ends of axes: where they are copied by a function of torch, the input is kept."""
+        if mode == "replicate" or (mode == "reflect" and len(x.shape) < 5):
+            (x,) = self.full(x)
+        made = self.new(shape, [x], x.dtype)
+        if len(made.shape) == 4 and x.channels_last and mode != "circular":
+            made = replace(made, strides=pixelwise(made.shape))
+        self.keep(x if made.grad and mode in ("reflect", "replicate") else None)
+        return made
+
+    def averaged(self, x: Held, shape: Sequence[Size]) -> Held:
+        """Means over windows that make this shape; of a single window, which is a mean, nothing is kept."""
+        single = all(size == 1 for size in shape[2:])
+        x = x if single else self.full_in_volumes(x)
+        made = self.new(shape, [x], x.dtype)
+        if len(made.shape) == 4 and x.channels_last:
+            made = replace(made, strides=pixelwise(made.shape))
+        self.keep(x if made.grad and not single else None)
+        return made
 
     def normalized(self, x: Held, dim: int = 1) -> Held:
         """Vectors divided by their lengths."""

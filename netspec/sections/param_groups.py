@@ -1,4 +1,6 @@
-"""Reads `groups` of the train section: other options of the optimizer for some parameters, or another optimizer."""
+"""Reads `groups` of the train section: for some parameters other options of the optimizer, or another optimizer, and a
+schedule of their own.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,16 @@ from netspec.language.calls import (
 )
 from netspec.language.refusals import Refused
 from netspec.optimizers.base import Optimizer
-from netspec.vocabulary import OPTIMIZERS
+from netspec.schedulers.base import Scheduler
+from netspec.schedulers.plateau import ReduceLROnPlateau
+from netspec.vocabulary import OPTIMIZERS, SCHEDULERS
 
 WHOLE: Final = ("foreach", "fused")
 """Options that say how all parameters are updated, whatever their group."""
 OTHER: Final = "optimizer"
 """The option of a group that is updated by an optimizer of its own."""
+SCHEDULE: Final = "scheduler"
+"""The option of a group whose learning rate moves by a schedule of its own."""
 EXAMPLE: Final = 'For example: {norm: weight_decay=0, "backbone.*": lr=3e-5}'
 
 
@@ -39,7 +45,14 @@ class Group:
     key: str
     """The kind of layer, or the pattern."""
     options: Mapping[str, Any]
-    """Options of the optimizer by name, such as lr and weight_decay; or another one alone."""
+    """Options of the optimizer by name, such as lr and weight_decay, or another one; and a schedule."""
+
+    @property
+    def schedule(self) -> Scheduler | None:
+        """The schedule of its own; None where it moves with the others."""
+        found: Scheduler | None = self.options.get(SCHEDULE)
+        return found
+
     path: Path
     parameters: frozenset[str] = frozenset()
     """The names of the network's parameters that it matches, once the network is known."""
@@ -66,6 +79,14 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
 
 def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> dict[str, Any]:
     """The options of one line, checked with the others of the optimizer, or another optimizer. Raises Refused."""
+    if isinstance(value, dict) and value.get(SCHEDULE) is not None:
+        own = {SCHEDULE: _schedule(value[SCHEDULE], (*path, SCHEDULE), lookup)}
+        rest = {key: each for key, each in value.items() if key != SCHEDULE}
+        if not rest:
+            return own
+        if rest.keys() == {OTHER}:
+            return _options(rest[OTHER], (*path, OTHER), optimizer, lookup) | own
+        return _options(rest, path, optimizer, lookup) | own
     cls, at = type(optimizer), At(path)
     if _names_one(value):
         other, _ = read_entry(value, path, OPTIMIZERS, lookup)
@@ -92,6 +113,18 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
         problem = Problem("contradiction", f"{cls.called()}: {field} {text}", given.places.get(field, at), hint)
         raise Refused(problem)
     return {name: getattr(made, name) for name in given.values}
+
+
+def _schedule(value: Any, path: Path, lookup: Lookup) -> Scheduler:
+    """A schedule of a group's own, which follows no measured value. Raises Refused."""
+    entry, given = read_entry(value, path, SCHEDULERS, lookup)
+    at = At(path)
+    if isinstance(entry, ReduceLROnPlateau):
+        text = f"{entry.said} follows what is measured, and a group's own schedule the steps or the epochs"
+        raise Refused(Problem("contradiction", text, at, "Write it as train.scheduler, or take another, as cosine."))
+    for field, text in entry.problems():
+        raise Refused(Problem("contradiction", f"{entry.said}: {field} {text}", given.places.get(field, at)))
+    return entry
 
 
 def _names_one(value: Any) -> bool:

@@ -93,6 +93,7 @@ class Training(Section):
         ("players", "*", "loss", "*"): LOSSES,
         ("players", "*", "optimizer"): OPTIMIZERS,
         ("scheduler",): SCHEDULERS,
+        ("groups", "*", "scheduler"): SCHEDULERS,
         ("penalties", "*"): PENALTIES,
         ("penalties", "*", "*"): PENALTIES,
         ("metrics",): METRICS,
@@ -300,28 +301,28 @@ class _Reader:
 
     def _momentum(self, train: Train) -> list[Problem]:
         """A schedule that moves the momentum of an optimizer which has none."""
-        scheduler = train.scheduler
         without = [each for each in train.optimizers if not each.has_momentum]
-        if scheduler is None or not scheduler.moves_momentum or not without:
-            return []
-        text = f"{scheduler.said} moves the momentum, {without[0].said} has none"
         hint = "Write cycle_momentum=false, or take sgd, rmsprop or one of the adams."
-        return [Problem("contradiction", text, At((*self.path, "scheduler")), hint)]
+        return [
+            Problem("contradiction", f"{scheduler.said} moves the momentum, {without[0].said} has none", At(at), hint)
+            for at, scheduler in train.schedules
+            if scheduler.moves_momentum and without
+        ]
 
     def _overridden(self, train: Train) -> list[Problem]:
         """Options of a group that the schedule would set to one value for all parameters."""
-        scheduler = train.scheduler
-        if scheduler is None:
-            return []
-        lost = ["lr"] * scheduler.sets_rate + ["momentum", "betas"] * scheduler.moves_momentum
-        name = scheduler.said
         hint = "Take another scheduler, such as cosine, or leave it out of the group."
-        return [
-            Problem("contradiction", f"{name} sets {option} for all parameters, so this one is lost", At(g.path), hint)
-            for g in train.groups
-            for option in lost
-            if option in g.options
-        ]
+        found = []
+        for group in train.groups:
+            scheduler = group.schedule or train.scheduler
+            lost = ["lr"] * (scheduler is not None and scheduler.sets_rate)
+            lost += ["momentum", "betas"] * (scheduler is not None and scheduler.moves_momentum)
+            moved = "that it moves" if group.schedule is not None else "parameters"
+            for option in lost if scheduler is not None else ():
+                if option in group.options:
+                    text = f"{scheduler.said} sets {option} for all {moved}, so this one is lost"
+                    found.append(Problem("contradiction", text, At(group.path), hint))
+        return found
 
     def _watched(self, train: Train) -> list[Problem]:
         """Names of values that nothing measures."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import ceil
 from typing import Any, Final
 
+from netspec.errors import Path
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
 from netspec.optimizers.base import Optimizer
@@ -13,7 +14,7 @@ from netspec.records import Bool, Checked, Choice, Duration, Entry, Field, Float
 from netspec.schedulers.base import Scheduler
 from netspec.sections.beside import TEACHER, Pass, Player, Teacher
 from netspec.sections.objective import Term, alone
-from netspec.sections.param_groups import OTHER, Group
+from netspec.sections.param_groups import OTHER, SCHEDULE, Group
 from netspec.sections.penalties_of import Penalised
 
 
@@ -168,6 +169,15 @@ class Train(Record):
         """The optimizer of the network, and those that some groups have for themselves."""
         others = (group.options.get(OTHER) for group in self.groups)
         return (self.optimizer, *dict.fromkeys(each for each in others if each is not None))
+
+    @property
+    def schedules(self) -> Iterator[tuple[Path, Scheduler]]:
+        """How learning rates move: of all, and of groups that have a schedule of their own, with where that is said."""
+        if self.scheduler is not None:
+            yield ("train", "scheduler"), self.scheduler
+        for group in self.groups:
+            if group.schedule is not None:
+                yield (*group.path, SCHEDULE), group.schedule
 
     @property
     def composed(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from math import prod
 from typing import Any, Final, Protocol
 
@@ -41,6 +42,25 @@ class Course:
     """What the loop holds on to during backward: what the network is given and what it gives."""
 
 
+@dataclass(eq=False)
+class Courses:
+    """How a step may go, each worked out when it is asked for."""
+
+    make: Callable[[Sequence[Step]], Course]
+    last: Sequence[Step]
+    """Last layers whose scores a loss may make."""
+
+    @cached_property
+    def whole(self) -> Course:
+        """A step as the network is printed."""
+        return self.make(())
+
+    @cached_property
+    def parted(self) -> Course:
+        """A step in which the loss makes the scores of its last layers, which are more than a stretch of them."""
+        return self.make(self.last)
+
+
 @dataclass(frozen=True)
 class Forecast:
     """What a step takes. Sizes are bytes, as formulas in B, the batch, and in the named sizes of the inputs."""
@@ -61,24 +81,24 @@ class Forecast:
     """Averages of the weights along the steps."""
     flops: Size | None
     """Floating point operations of a step; None where those of an operation are not known."""
-    unknown: tuple[str, ...]
-    """What is left out, because it is not known what it keeps: with any, all is at least."""
-    whole: Course
-    """A step as the network is printed."""
-    parted: Course | None = None
-    """A step in which the loss makes the scores of its last layers, where these are more than a stretch of them."""
-    scores: tuple[Size, ...] = ()
-    """How many scores each of these layers gives."""
+    besides: tuple[str, ...]
+    """What is left out besides operations of the network."""
+    courses: Courses
     compiled: bool = False
     """Whether torch.compile decides what is kept, and this is the step as it runs without."""
 
     def course(self, batch: int) -> Course:
         """How a step of this batch goes."""
         sizes = {**self.sizes, "B": batch}
-        counts = [substitute(each, dict(sizes)) for each in self.scores]
-        most = _stretch(self.device)
-        parts = self.parted is not None and any(isinstance(count, int) and count > most for count in counts)
-        return self.parted if parts and self.parted is not None else self.whole
+        shapes = [step.value.tensor.shape for step in self.courses.last if step.value.tensor is not None]
+        counts = [substitute(product(shape), dict(sizes)) for shape in shapes]
+        parts = any(isinstance(count, int) and count > _stretch(self.device) for count in counts)
+        return self.courses.parted if parts else self.courses.whole
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """What is left out, because it is not known what it keeps: with any, all is at least."""
+        return tuple(dict.fromkeys((*self.course(self.batch).tape.unknown, *self.besides)))
 
     @property
     def saved(self) -> Size:
@@ -93,7 +113,8 @@ class Forecast:
     @property
     def open(self) -> tuple[str, ...]:
         """The named sizes that are not known."""
-        found = {name for storage in self.whole.tape.made_storages for name in names(storage.bytes)}
+        made = self.course(self.batch).tape.made_storages
+        found = {name for storage in made for name in names(storage.bytes)}
         return tuple(sorted(found - {"B"} - set(self.sizes)))
 
     def peak(self, batch: int | None = None) -> int:
@@ -166,11 +187,8 @@ def forecast(
     if train is None:
         raise UsageError(untrained(name))
     device, facts = device_of(train), Facts(graph, experiment, beside=beside)
-    last = last_steps(graph, train) if train.chunked_loss else ()
-    whole = _course(facts, train, device)
-    if train.composed:
-        whole.tape.unknown["further passes and networks of a step"] = None
-    optimizer = _optimizer(graph, train, whole.tape)
+    besides = dict.fromkeys(["further passes and networks of a step"] if train.composed else [])
+    optimizer = _optimizer(graph, train, besides)
     macs = graph.macs()
     return Forecast(
         name,
@@ -183,28 +201,27 @@ def forecast(
         optimizer,
         _averages(graph, train),
         None if macs is None else macs * (6 * train.samples),
-        tuple(whole.tape.unknown),
-        whole,
-        _course(facts, train, device, last) if last else None,
-        tuple(product(step.value.tensor.shape) for step in last if step.value.tensor is not None),
+        tuple(besides),
+        Courses(partial(_course, facts, train, device), last_steps(graph, train) if train.chunked_loss else ()),
         bool(train.compile),
     )
 
 
-def _course(facts: Facts, train: Train, device: str, last: Sequence[Step] = ()) -> Course:
+def _course(facts: Facts, train: Train, device: str, last: Sequence[Step]) -> Course:
     """How a step goes in which the loss makes the scores of these `last` layers."""
     maps = train.channels_last if train.channels_last is not None else _convolves(facts.graph)
     tape = Tape(short=train.precision == "bf16", cuda=device == "cuda", pixelwise=bool(maps))
+    tape.unrolls = device == "cpu" and not machine.computes_bf16()
     return Course(tape, _step(facts, tape, last, _stretch(device)))
 
 
-def _optimizer(graph: Graph, train: Train, tape: Tape) -> int:
-    """Bytes that the optimizers hold between steps; one of which that is not known is noted on the tape."""
+def _optimizer(graph: Graph, train: Train, unknown: dict[str, None]) -> int:
+    """Bytes that the optimizers hold between steps; one of which that is not known is noted in `unknown`."""
     held = 0
     for path, shape in graph.trained().items():
         optimizer = options_of(path, train.groups).get(OTHER, train.optimizer)
         if (copies := optimizer.copies()) is None:
-            tape.unknown[optimizer.said] = None
+            unknown[optimizer.said] = None
         held += 4 * prod(map(int, shape)) * (copies or 0) + 4 * optimizer.counters
     return held
 
@@ -287,7 +304,10 @@ def _step(facts: Facts, tape: Tape, last: Sequence[Step], stretch: int) -> tuple
         total.append(compared.loss.kept(tape, *predictions, *([targets[name]] if takes else [])))
     if len(total) > 1:
         tape.add(*total)
-    return tuple(dict.fromkeys(x.storage for x in (*given, *outputs.values(), *targets.values())))
+    held = dict.fromkeys(x.storage for x in (*given, *outputs.values(), *targets.values()))
+    # Maps come channel by channel, and stay beside their copies that lie pixel by pixel.
+    copied = [x.storage.bytes for x in given if tape.pixelwise and len(x.shape) == 4 and x.shape[1] != 1]
+    return (*held, *(Storage(size) for size in copied))
 
 
 def _of_loss(name: str) -> Held:

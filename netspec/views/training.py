@@ -18,7 +18,7 @@ from netspec.schedulers.plateau import ReduceLROnPlateau
 from netspec.sections.beside import TEACHER, Player
 from netspec.sections.experiment import Experiment
 from netspec.sections.objective import Term
-from netspec.sections.param_groups import OTHER, options_of
+from netspec.sections.param_groups import OTHER, SCHEDULE, options_of
 from netspec.sections.train_record import Train
 from netspec.weights.freezing import EVER
 
@@ -234,7 +234,11 @@ def _points(train: Train, groups: Sequence[Members], steps: int, per_epoch: int)
     warmup = train.scheduler.warmup if train.scheduler else 0
     stride = per_epoch if steps <= per_epoch * ROWS else -(-steps // ROWS)
     chosen = {*range(0, steps, stride), warmup, steps - 1}
-    curves = [curve(train.scheduler, group.rate, steps, per_epoch, train.epochs) for group in groups]
+    own = [options_of(group.parameters[0], train.groups).get(SCHEDULE, train.scheduler) for group in groups]
+    curves = [
+        curve(scheduler, group.rate, steps, per_epoch, train.epochs)
+        for scheduler, group in zip(own, groups, strict=True)
+    ]
     for step, rates in enumerate(zip(*curves, strict=True)):
         if step in chosen:
             yield Point(step + 1, step // per_epoch + 1, rates)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch.autograd.graph import saved_tensors_hooks
@@ -31,22 +33,28 @@ def at(size: Size, sizes: dict[str, int]) -> int:
     return found
 
 
+@dataclass(eq=False)
+class _Kept:
+    """What a place in the graph of backward holds, for as long as it does."""
+
+    tensor: torch.Tensor
+
+
 def counted(run: Callable[[], Any], lasting: Iterable[torch.Tensor]) -> int:
-    """Bytes of all that a computation keeps, each piece of memory once, those apart that last anyway."""
+    """Bytes of all that is kept for what a computation gives, each piece of memory once, without those that last."""
     own = {each.untyped_storage()._cdata for each in lasting}
-    found: dict[int, int] = {}
-    alive = []  # so that no place in memory is given out twice
+    kept: WeakSet[_Kept] = WeakSet()
 
-    def pack(x: torch.Tensor) -> torch.Tensor:
-        storage = x.untyped_storage()
-        if storage._cdata not in own:
-            found[storage._cdata] = storage.nbytes()
-            alive.append(x.detach())
-        return x
+    def pack(x: torch.Tensor) -> _Kept:
+        each = _Kept(x.detach())
+        kept.add(each)
+        return each
 
-    with saved_tensors_hooks(pack, lambda x: x):
-        run()
-    return sum(found.values())
+    with saved_tensors_hooks(pack, lambda each: each.tensor):
+        given = run()
+    found = {each.tensor.untyped_storage()._cdata: each.tensor.untyped_storage().nbytes() for each in kept}
+    del given
+    return sum(size for place, size in found.items() if place not in own)
 
 
 def inputs(spec: Spec, sizes: dict[str, int], *, pixelwise: bool = False) -> list[torch.Tensor]:

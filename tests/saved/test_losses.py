@@ -34,7 +34,37 @@ CASES: list[tuple[str, dict[str, Any], list[torch.Tensor], torch.Tensor | None]]
     ("cosine_embedding", {}, [SCORES, torch.randn(6, 5)], torch.ones(6)),
     ("info_nce", {}, [SCORES, torch.randn(6, 5)], None),
     ("info_nce", {"learned": True, "symmetric": False}, [SCORES, torch.randn(6, 5)], None),
+    ("nt_xent", {}, [SCORES, torch.randn(6, 5)], None),
+    ("multi_margin", {}, [SCORES], CLASSES),
+    ("soft_margin", {}, [SCORES], torch.ones(6, 5)),
+    ("hinge", {}, [SCORES], torch.ones(6, 5)),
+    ("multilabel_margin", {}, [SCORES], torch.randint(0, 5, (6, 5))),
+    ("multilabel_soft_margin", {}, [SCORES], torch.rand(6, 5)),
+    ("poisson", {}, [SCORES], torch.rand(6, 5)),
+    ("poisson", {"log_input": False, "full": True}, [torch.rand(6, 5)], torch.rand(6, 5)),
+    ("gaussian_nll", {}, [SCORES, torch.rand(6, 5)], torch.rand(6, 5)),
+    ("gaussian_nll", {}, [SCORES, torch.rand(6)], torch.rand(6, 5)),
+    ("margin_ranking", {}, [torch.randn(6), torch.randn(6)], torch.ones(6)),
+    ("triplet", {}, [SCORES, torch.randn(6, 5), torch.randn(6, 5)], None),
+    ("triplet", {"swap": True}, [SCORES, torch.randn(6, 5), torch.randn(6, 5)], None),
+    ("triplet_distance", {"swap": True}, [SCORES, torch.randn(6, 5), torch.randn(6, 5)], None),
+    ("ctc", {}, [torch.randn(7, 2, 5).log_softmax(-1)], torch.randint(1, 5, (2, 3))),
+    ("ctc", {"reduction": "sum", "zero_infinity": True}, [torch.randn(7, 2, 5)], torch.randint(1, 5, (2, 3))),
+    ("distillation", {"temperature": 2.0}, [SCORES], torch.randn(6, 5)),
+    ("mean", {}, [SCORES], None),
+    ("load_balance", {"chosen": 2}, [torch.randn(2, 3, 5)], None),
 ]
+REASONS = {
+    "AdaptiveLogSoftmaxWithLoss": "what its clusters keep depends on how many of a batch fall into each",
+    "LinearCrossEntropyLoss": "torch takes its scores in parts of a size of its own choosing",
+}
+"""Why it is not said what a loss keeps."""
+
+
+def test_every_loss_is_here_or_has_a_reason() -> None:
+    held = {LOSSES.find(word)[0].__name__ for word, *_ in CASES}
+    assert held.isdisjoint(REASONS)
+    assert held | set(REASONS) == {cls.__name__ for cls in LOSSES.classes()}
 
 
 def held(x: torch.Tensor, *, grad: bool = False) -> Held:

@@ -198,6 +198,94 @@ def test_groups_with_an_optimizer_of_their_own_are_optimizers_side_by_side() -> 
     assert equal(mine, theirs)
 
 
+SCHEDULED = """\
+netspec: 1
+input: 8
+layers: {backbone: [linear 16, layernorm, relu, linear 8], head: linear 3}
+train:
+  loss: ce
+  optimizer: sgd lr=0.1 momentum=0.9
+  groups:
+    "backbone.0.*": {scheduler: polynomial total_iters=5 every=step}
+    head: {optimizer: adamw lr=0.03, scheduler: step 1 gamma=0.5}
+  scheduler: cosine warmup=2
+  batch: 16
+  epochs: 3
+"""
+
+
+def test_a_group_moves_by_a_schedule_of_its_own() -> None:
+    found = netspec.loads(SCHEDULED)
+    torch.manual_seed(3)
+    mine, theirs, data = found.build().to(DEVICE), found.build().to(DEVICE), classes().to(DEVICE)
+    theirs.load_state_dict(mine.state_dict())
+    train(mine, section(found).replace(max_steps=10, device=DEVICE), data)
+    named = dict(theirs.named_parameters())
+    first = [p for name, p in named.items() if name.startswith("backbone.0.")]
+    head = [p for name, p in named.items() if name.startswith("head.")]
+    rest = [p for p in named.values() if not any(p is other for other in (*first, *head))]
+    optimizers: list[torch.optim.Optimizer] = [
+        torch.optim.SGD(rest, lr=0.1, momentum=0.9, fused=True),
+        torch.optim.SGD(first, lr=0.1, momentum=0.9, fused=True),
+        torch.optim.AdamW(head, lr=0.03, fused=True),
+    ]
+    (main, _, _), schedules = (
+        (each.param_groups[0] for each in optimizers),
+        [
+            lr_scheduler.CosineAnnealingLR(optimizers[0], 8),
+            lr_scheduler.PolynomialLR(optimizers[1], total_iters=5),
+            lr_scheduler.StepLR(optimizers[2], 1, gamma=0.5),
+        ],
+    )
+    (x,), y = data.train.inputs, data.train.target
+    for step in range(10):
+        epoch, index = divmod(step, 4)
+        rows = torch.randperm(len(y), generator=seeded(0, epoch))[index * 16 : index * 16 + 16]
+        theirs.zero_grad()
+        nn.functional.cross_entropy(theirs(x[rows]), y[rows]).backward()
+        rate = main["lr"]
+        main["lr"] = rate * ((step + 1) / 3) if step < 2 else rate
+        for optimizer in optimizers:
+            optimizer.step()
+        main["lr"] = rate
+        for schedule, due in zip(schedules, (step >= 2, True, index == 3), strict=True):
+            if due:
+                schedule.step()
+    assert equal(mine, theirs)
+
+
+def test_a_schedule_of_a_group_is_resumed_and_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = netspec.loads(SCHEDULED)
+    names = {"backbone.0.bias": "0.bias", "backbone.0.weight": "0.weight", "head.bias": "2.bias"}
+    groups = tuple(
+        type(g)(g.key, g.options, g.path, frozenset(names[n] for n in g.parameters if n in names))
+        for g in section(found).groups
+    )
+    section_, data = section(found).replace(groups=groups), classes()
+    whole, _ = never_stopped(section_, data, tmp_path / "whole")
+    parts, _ = stopped_and_resumed(section_, data, tmp_path / "parts", [3, 4, 1], monkeypatch)
+    assert equal(whole, parts)
+    seen = training("x", found.graph, found.experiment, 64)
+    assert seen.rates[-1].rates[1:] == pytest.approx((0, 0.0075))
+    assert "scheduler=PolynomialLR total_iters=5 every=step: backbone.0.weight" in text(seen)
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("train.groups.head={scheduler: plateau}", "follows what is measured"),
+        ("train.groups.head={lr: 1, scheduler: onecycle max_lr=1}", "sets lr for all that it moves"),
+        ("train.groups.head={optimizer: adagrad lr=1, scheduler: onecycle max_lr=1}", "moves the momentum"),
+        ("train.groups.head={scheduler: cosines}", "cosine"),
+        ("train.groups.head={scheduler: polynomial total_iters=-1}", "total_iters"),
+    ],
+)
+def test_what_a_schedule_of_a_group_cannot_be(override: str, told: str) -> None:
+    with pytest.raises(netspec.SpecError) as caught:
+        netspec.loads(SCHEDULED, [override])
+    assert told in str(caught.value)
+
+
 def keller_jordan(g: torch.Tensor) -> torch.Tensor:
     """The update of Jordan et al. (2024): five steps of a quintic Newton-Schulz iteration, in short floats."""
     a, b, c = 3.4445, -4.7750, 2.0315

@@ -19,7 +19,8 @@ from torch import nn
 from netspec.errors import UsageError
 from netspec.optimizers.base import Optimizer
 from netspec.optimizers.descent import Muon
-from netspec.sections.param_groups import OTHER, Group, options_of
+from netspec.sections.param_groups import OTHER, SCHEDULE, Group, options_of
+from netspec.views.meaning import worded
 
 WRAPPED: Final = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 NONE_LATER: Final[Mapping[str, str]] = {}
@@ -197,6 +198,8 @@ def param_groups(
     found: dict[tuple[str, tuple[tuple[str, Any], ...]], list[nn.Parameter]] = {("", ()): []}
     for name, parameter in parameters:
         options = {key: value for key, value in options_of(name, groups).items() if key != OTHER}
+        if SCHEDULE in options:  # by its text, as a saved state has it
+            options[SCHEDULE] = worded(options[SCHEDULE])
         found.setdefault((later.get(name, ""), tuple(sorted(options.items()))), []).append(parameter)
     return ({"params": members, **dict(options)} for (_, options), members in found.items() if members)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,34 +11,75 @@ from torch.optim import lr_scheduler
 
 from netspec.schedulers.base import Scheduler
 from netspec.schedulers.plateau import ReduceLROnPlateau
+from netspec.sections.param_groups import SCHEDULE, Group
+from netspec.views.meaning import worded
+
+
+class Moved(torch.optim.Optimizer):
+    """The groups of an optimizer that one schedule moves, for torch's scheduler in place of all."""
+
+    def __init__(self, whole: torch.optim.Optimizer, word: str | None) -> None:
+        """`word` is the text of a schedule that groups have for themselves; None stands for those without."""
+        self.whole, self.word = whole, word
+
+    @property
+    def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
+        """Those groups, as they are now."""
+        return [group for group in self.whole.param_groups if group.get(SCHEDULE) == self.word]
+
+    @property
+    def defaults(self) -> dict[str, Any]:  # type: ignore[override]
+        """The options of the first, of which torch's schedulers ask which there are."""
+        return dict((self.param_groups or self.whole.param_groups)[0])
 
 
 class Schedule:
-    """Moves the learning rate of an optimizer.
+    """Moves the learning rate of an optimizer, and those of groups that have a schedule of their own.
 
     Call `before` ahead of each step of the optimizer, `after` behind it, `measured` with what
     an evaluation has found and `epoch` at the end of each epoch. Without an entry the rate stands still.
     """
 
     def __init__(
-        self, entry: Scheduler | None, optimizer: torch.optim.Optimizer, steps: int, epochs: int, monitor: str
+        self,
+        entry: Scheduler | None,
+        optimizer: torch.optim.Optimizer,
+        steps: int,
+        epochs: int,
+        monitor: str,
+        groups: Sequence[Group] = (),
     ) -> None:
         """`steps` are those of the whole run, `epochs` its epochs; a plateau watches `monitor`."""
+        entries = {worded(group.schedule): group.schedule for group in groups if group.schedule is not None}
+        parts = {word: Moved(optimizer, word) for word in entries}
+        self.own = tuple(
+            Schedule(entries[word], part, steps, epochs, monitor) for word, part in parts.items() if part.param_groups
+        )
+        """Those of groups."""
         self.entry = entry
-        self.optimizer = optimizer
+        self.optimizer = Moved(optimizer, None) if self.own else optimizer
         self.warmup = entry.warmup if entry else 0
         self.monitor = getattr(entry, "monitor", None) or monitor
         self.length = max(1, steps - self.warmup) if entry and entry.unit == "step" else epochs
         """How many steps of its own the schedule has."""
-        self.torch: Any = make_scheduler(entry, optimizer, entry.keywords(self.length)) if entry else None
+        self.torch: Any = None
+        if entry is not None and self.optimizer.param_groups:
+            self.torch = make_scheduler(entry, self.optimizer, entry.keywords(self.length))
+        if isinstance(self.optimizer, Moved):  # which takes no step itself, and torch warns of that
+            vars(self.optimizer)["_opt_called"] = True
         self.by_step = bool(entry and entry.unit == "step")
         self.by_value = isinstance(entry, ReduceLROnPlateau)
-        self.rates = [group["lr"] for group in optimizer.param_groups]
-        self.rate = float(self.rates[0])
+        self.rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.rate = float((self.optimizer.param_groups or optimizer.param_groups)[0]["lr"])
         """The learning rate of the newest step."""
 
     def before(self, step: int) -> None:
         """Set the rate for step number `step`, counted from 0, where the warm-up lasts."""
+        for each in self.own:
+            each.before(step)
+        if not self.optimizer.param_groups:
+            self.rate = self.own[0].rate
+            return
         if step >= self.warmup:
             self.rate = self.optimizer.param_groups[0]["lr"]
             return
@@ -49,6 +91,8 @@ class Schedule:
 
     def after(self, step: int) -> None:
         """Go on by a step: end the warm-up's hold on the rate, or move the schedule."""
+        for each in self.own:
+            each.after(step)
         if step < self.warmup:
             for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
                 group["lr"] = rate
@@ -62,6 +106,8 @@ class Schedule:
 
     def epoch(self) -> None:
         """Go on by an epoch."""
+        for each in self.own:
+            each.epoch()
         if self.torch is None or self.by_step or self.by_value:
             return
         with warnings.catch_warnings():  # a run resumed at the end of an epoch moves before its first step
@@ -71,16 +117,21 @@ class Schedule:
     def _move(self, *value: float) -> None:
         """Move torch's scheduler once, by the value that a plateau watches if it is one."""
         # A OneCycleLR that is shorter than the run has no rate left to set: the last one stays.
+        if self.torch is None:
+            return
         total = getattr(self.torch, "total_steps", None)
         if total is None or self.torch.last_epoch < total - 1:
             self.torch.step(*value)
 
     def state(self) -> Any:
         """Everything that a resumed run needs of it."""
-        return {"torch": self.torch.state_dict() if self.torch is not None else None, "rate": self.rate}
+        found = {"torch": self.torch.state_dict() if self.torch is not None else None, "rate": self.rate}
+        return {**found, "own": [each.state() for each in self.own]} if self.own else found
 
     def load(self, state: Any) -> None:
         """Take up a state that `state` gave."""
+        for each, own in zip(self.own, state.get("own", ()), strict=True):
+            each.load(own)
         self.rate = state["rate"]
         if self.torch is not None:
             self.torch.load_state_dict(state["torch"])

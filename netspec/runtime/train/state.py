@@ -32,7 +32,7 @@ from netspec.runtime.train.turns import owner, turns_of
 from netspec.sections.beside import Teacher
 from netspec.sections.param_groups import options_of
 from netspec.sections.train_record import Lookahead, Train
-from netspec.views.meaning import differences, parameter_words, refusal, train_words
+from netspec.views.meaning import differences, parameter_words, refusal, train_words, worded
 from netspec.weights.freezing import EVER, UNFROZEN, Frozen
 
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
@@ -118,7 +118,7 @@ class State:
             self._freeze_at_first()
         fallback = "val.loss" if data.val else "train.loss"
         scheduled = partial(Schedule, train.scheduler, steps=self.total, epochs=train.epochs, monitor=fallback)
-        self.schedule = scheduled(self.optimizer)
+        self.schedule = scheduled(self.optimizer, groups=train.groups)
         self.turns = turns_of(train, whole, self.optimizer, self.schedule, scheduled)
         """Who moves in a step, in order, where several do."""
         self.average = spread.average(train.ema) if train.ema is not None else None
@@ -168,9 +168,11 @@ class State:
 
     def _origin(self, meaning: Mapping[str, str]) -> dict[str, str]:
         """What may not change between a stop and a resume, in words."""
-        scheduler, found = self.wanted.scheduler, dict(meaning)
-        if scheduler and scheduler.stretches(self.schedule.length):
-            found["scheduler"] += f" over {self.schedule.length:,} {scheduler.unit}s"
+        found = dict(meaning)
+        for each in (self.schedule, *self.schedule.own):
+            if each.entry and each.entry.stretches(each.length):
+                name = "scheduler" if each is self.schedule else f"scheduler {worded(each.entry)}"
+                found[name] = f"{found.get(name, '')} over {each.length:,} {each.entry.unit}s".strip()
         if self.wanted.lookahead is not None:
             found["lookahead"] += f" over {self.total:,} steps"
         return found | ({"the base of lora": self.base[:16]} if self.base else {})
