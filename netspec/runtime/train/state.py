@@ -7,13 +7,14 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
 
 from netspec.errors import DataError, UsageError
 from netspec.runtime.data.split import Data
+from netspec.runtime.device.cuda_graph import changeable, unrecordable
 from netspec.runtime.device.parallel import Whole
 from netspec.runtime.device.process_group import ALONE, World
 from netspec.runtime.network.base import base_of, checksum
@@ -31,6 +32,9 @@ from netspec.sections.param_groups import options_of
 from netspec.sections.train import Train
 from netspec.views.meaning import differences, parameter_words, refusal, train_words
 from netspec.weights.freezing import EVER, UNFROZEN, Frozen
+
+if TYPE_CHECKING:
+    from netspec.runtime.train.recorded import Found
 
 
 @dataclass(frozen=True)
@@ -145,10 +149,10 @@ class State:
             measured = ((name, b) for name, b in module.named_buffers() if b.is_floating_point())
             followed = {name: tensor for name, tensor in (*whole, *measured) if _moves(tensor)}
             self.slow = Slow(train.lookahead, followed, self.total)
-        sparse = any(map(gives_sparse, module.modules()))
-        self.optimizer = make_optimizer(
-            *(train.optimizer, named, train.groups), sparse=sparse, later=later(module, frozen)
-        )
+        self.unrecordable = self._unrecordable()
+        """Why steps cannot be recorded; nothing where they can."""
+        how = {"sparse": any(map(gives_sparse, module.modules())), "capturable": not self.unrecordable}
+        self.optimizer = make_optimizer(train.optimizer, named, train.groups, later=later(module, frozen), **how)
         if frozen.whens:
             freeze(module, frozen)
             if not any(p.requires_grad for p in self.trained):
@@ -158,6 +162,9 @@ class State:
         self.turns = self._turns(whole, fallback) if train.players else ()
         """Who moves in a step, in order, where several do."""
         self.average = spread.average(train.ema) if train.ema is not None else None
+        teacher = networks.averaged if networks is not None else None
+        self.averages = [each for each in (self.average, teacher) if each is not None]
+        """What follows the weights of the network step by step."""
         self.validates = data.val is not None and any(map(train.measures, train.terms))
         """Whether there is something to measure on validation data."""
         self.best, self.early = _watches(train, self.validates)
@@ -179,6 +186,14 @@ class State:
         self.fingerprint = data.fingerprint()
         self._taken_up: set[torch.Tensor] | None = None
         """The parameters of which the optimizer held something when the run went on, until the step after that."""
+
+    def _unrecordable(self) -> str:
+        """Why the steps of a run cannot be recorded."""
+        if self.frozen.whens:
+            return "what is frozen thaws on the way"
+        teacher = self.networks.teacher if self.networks is not None and self.networks.averaged is None else None
+        reason = unrecordable(self.module, self.wanted, self.device, self.world)
+        return reason or (changeable(teacher) if teacher is not None else "")
 
     def _turns(self, whole: Sequence[tuple[str, nn.Parameter]], fallback: str) -> tuple[Turn, ...]:
         """The players in their order, and behind them the network."""
@@ -254,6 +269,16 @@ class State:
         """Whether every weight that is trained is finite, in all processes."""
         held = [p.to_local() if hasattr(p, "to_local") else p for p in self.trained]  # of a DTensor, its part
         return not self.world.maximum(not torch.stack([p.isfinite().all() for p in held]).all())
+
+    def note(self, found: Found, steps: int) -> None:
+        """Note what the next steps of this epoch found, of several with an axis for them in front."""
+        index = self.position.index
+        places = index if steps == 1 else slice(index, index + steps)
+        self.losses[places] = found.loss
+        if found.share is not None:
+            self.shares[places] = found.share
+        if found.parts is not None:
+            self.parts[places] = found.parts
 
     def note_norm(self, norm: torch.Tensor | None) -> None:
         """Note the norm of the newest step's gradient, on the device; infinite where there is none."""
