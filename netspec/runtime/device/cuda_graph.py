@@ -89,14 +89,19 @@ class CudaGraphs:
         return given, time.perf_counter() - begun
 
 
+RECORDING: Final[dict[str, Callable[[torch.device], Graphs]]] = {"cuda": CudaGraphs}
+"""What records, by the kinds of device for which something does."""
+
+
 def graphs_of(device: torch.device) -> Graphs | None:
     """What records on a device; None where nothing does."""
-    return CudaGraphs(device) if device.type == "cuda" else None
+    made = RECORDING.get(device.type)
+    return made(device) if made else None
 
 
 def unrecordable(module: nn.Module, train: Train, device: torch.device, world: World) -> str:
     """Why the steps of a run cannot be recorded; nothing where they can."""
-    if graphs_of(device) is None:
+    if device.type not in RECORDING:
         return "it computes on no CUDA device"
     if world.size > 1:
         return "several processes train it"

@@ -201,8 +201,8 @@ class Recorded:
 
 def _stacked(found: Sequence[Found]) -> Found:
     """What several steps found, with an axis for them in front; no norms."""
-    loss, share, parts = ([each[field] for each in found if each[field] is not None] for field in range(3))
-    return Found(torch.stack(loss), *(torch.stack(held) if held else None for held in (share, parts)))
+    losses, shares, parts, _ = zip(*found, strict=True)
+    return Found(*(torch.stack(held) if held[0] is not None else None for held in (losses, shares, parts)))
 
 
 def _is_plain(split: Split) -> bool:
