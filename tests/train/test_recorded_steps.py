@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import nn
 
 from netspec.errors import Diverged, Interrupted, UsageError
@@ -33,6 +34,7 @@ ON_THE_PROCESSOR = ("Adagrad", "Adafactor")
 """Optimizers that torch cannot record."""
 VALUES: dict[str, Any] = {"optimizer": "adamw lr=0.01", "epochs": 2, "batch": 8}
 TAIL = 4
+BIASES = {"0.bias": "adamw lr=0.01", "3.bias": "adamw lr=0.01"}
 
 
 def points() -> Data:
@@ -55,7 +57,9 @@ def trained(module: nn.Module, given: Data, more: Any = None, **values: Any) -> 
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "Trainer", Kept)
-        history = running.train(module, section(**VALUES | values).replace(**more or {}), given)
+        wanted = section(**VALUES | values).replace(**more or {})
+        wanted = wanted.replace(groups=tuple(replace(g, parameters=frozenset({g.key})) for g in wanted.groups))
+        history = running.train(module, wanted, given)
     (trainer,) = kept
     state = {key: value for key, value in trainer.state.pack().items() if key != "seconds"}
     return state, [{k: v for k, v in record.items() if k not in TIMES} for record in history.records], trainer
@@ -112,9 +116,9 @@ def test_every_optimizer_with_a_schedule(name: str) -> None:
         ({"optimizer": "sgd lr=0.1 momentum=0.9 foreach=true", "scheduler": "exponential 0.9"}, False),
         ({"optimizer": "adam lr=0.1 amsgrad foreach=true", "scheduler": "exponential 0.9"}, True),
         ({"optimizer": "adam lr=0.1 foreach=false"}, False),
-        ({"optimizer": "muon lr=0.02", "groups": {"bias": "adamw lr=0.01"}}, True),
-        ({"optimizer": "muon lr=0.02", "groups": {"bias": "adamw lr=0.01"}, "scheduler": "exponential 0.9"}, False),
-        ({"optimizer": "adamw lr=0.1", "groups": {"bias": {"lr": 0.5}}, "scheduler": "exponential 0.9"}, True),
+        ({"optimizer": "muon lr=0.02", "groups": BIASES}, True),
+        ({"optimizer": "muon lr=0.02", "groups": BIASES, "scheduler": "exponential 0.9"}, False),
+        ({"optimizer": "adamw lr=0.1", "groups": {"0.bias": {"lr": 0.5}}, "scheduler": "exponential 0.9"}, True),
     ],
     ids=str,
 )
@@ -125,7 +129,7 @@ def test_how_an_update_is_made(values: dict[str, Any], updates: bool) -> None:
 
 @pytest.mark.parametrize("cls", SCHEDULERS.classes(), ids=lambda cls: cls.__name__)
 def test_every_schedule(cls: Any) -> None:
-    _, recorder = held_alike(optimizer="sgd lr=0.1 momentum=0.9", scheduler=cls.example)
+    _, recorder = held_alike(optimizer="sgd lr=0.1 momentum=0.9", scheduler=yaml.safe_load(cls.example))
     assert recorder.updates is (cls.__name__ not in ("OneCycleLR", "CyclicLR"))  # they move the momentum
 
 
@@ -149,12 +153,12 @@ FEATURES: dict[str, dict[str, Any]] = {
     "an average": {"ema": 0.9},
     "accumulation": {"accumulate": 2, "clip_grad": 0.1, "ema": 0.9},
     "samples that count differently": {"loss": "ce weight=1x2x3", "accumulate": 2},
-    "penalties": {"more": {"penalties": LINES}},
+    "penalties": {"make": perceptron, "more": {"penalties": LINES}},
     "slow weights": {"lookahead": {"every": 3}, "ema": 0.9},
     "evaluation between": {"evaluate": {"steps": 5}, "checkpoint": {"steps": 4}},
     "short floats": {"precision": "bf16"},
     "an end on the way": {"max_steps": 10},
-    "an early stop": {"early_stop": "1 min_delta=9", "epochs": 9},
+    "an early stop": {"early_stop": "val.loss patience=1 min_delta=9", "epochs": 9},
     "augmentation": {"make": lambda: convolution(0.3), "given": flipped, "accumulate": 2},
     "bytes": {"given": bytes_of},
 }
@@ -182,20 +186,19 @@ def test_several_networks_and_losses(title: str, folder: Path) -> None:
 )
 def test_resumed_to_the_bit(values: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = section(**VALUES | {"epochs": 3} | values)
-    plain, told = never_stopped(wanted, points(), tmp_path / "plain", dropping)
     with tapes(3) as played:
+        plain, told = never_stopped(wanted.replace(cuda_graph=False), points(), tmp_path / "plain", dropping)
         whole, history = never_stopped(wanted, points(), tmp_path / "whole", dropping)
         parts, again = stopped_and_resumed(wanted, points(), tmp_path / "parts", [3, 5], monkeypatch, dropping)
     assert played.launches
     assert equal(whole, parts)
-    assert timeless(history) == timeless(again)
-    assert [r["step"] for r in told.records] == [r["step"] for r in history.records]
-    assert all(p.allclose(w, atol=1e-4) for p, w in zip(plain.parameters(), whole.parameters(), strict=True))
+    assert equal(whole, plain)
+    assert timeless(history) == timeless(again) == timeless(told)
 
 
 def test_a_signal_ends_a_run_behind_a_launch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("netspec.runtime.train.run.StopSignals", StopAfter)
-    StopAfter.left = 3
+    StopAfter.left = 2
     with tapes(3), pytest.raises(Interrupted, match="step 5"):
         trained(perceptron(), points())
 
@@ -203,10 +206,10 @@ def test_a_signal_ends_a_run_behind_a_launch(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_loss_that_is_not_finite_is_found_in_its_step() -> None:
     def told(**values: Any) -> str:
         with tapes(3), pytest.raises(Diverged) as caught:
-            trained(perceptron(), points(), optimizer="sgd lr=1e30", **values)
+            trained(perceptron(), points(), optimizer="sgd lr=1e8", **values)
         return str(caught.value)
 
-    assert "in step 3 " in told()
+    assert "in step 4 " in told()
     assert told() == told(cuda_graph=False)
 
 

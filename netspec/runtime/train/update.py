@@ -35,9 +35,9 @@ class Update:
         moves = any(schedule.entry is not None for schedule in state.schedules)
         self.unrecordable = state.unrecordable or next(filter(None, (_reason(*each, moves) for each in held)), "")
         """Why it cannot be recorded; nothing where it can."""
-        self.taking = [] if state.unrecordable else [group for part, group in held if _takes_rate(part, group)]
-        """The groups whose rates the device reads."""
-        self.groups = state.optimizer.param_groups
+        taking = (number for number, each in enumerate(held) if _takes_rate(*each))
+        self.taking = [] if state.unrecordable else list(taking)
+        """The numbers of the groups whose rates the device reads."""
         self.rates = torch.zeros(MOST, max(1, len(self.taking)), device=state.device)
         """Steps of a launch x groups."""
         self._planned: list[list[float]] = []
@@ -48,7 +48,7 @@ class Update:
     def plan(self, place: int) -> None:
         """Note the rates as the schedules have set them, for a step of the next launch, counted from 0."""
         if self.taking:
-            self._planned[place:] = [[float(group["lr"]) for group in self.taking]]
+            self._planned[place:] = [[float(group["lr"]) for group in self._takers()]]
 
     def write(self) -> None:
         """Have the device know the rates that were noted."""
@@ -75,7 +75,7 @@ class Update:
     def weights(self, place: int) -> None:
         """Clip the gradients and move the weights, by the rates of one of the steps of a launch."""
         self.shorten()
-        with lent(self.taking, self.rates[place]) if self.taking else contextlib.nullcontext():
+        with lent(self._takers(), self.rates[place]) if self.taking else contextlib.nullcontext():
             self.optimizer.step()
 
     def behind(self, step: int) -> None:
@@ -104,13 +104,17 @@ class Update:
         """The norm that the newest step's gradient had before it was clipped; None where some of it is sparse."""
         return norm_of(self.parameters, self.clipped)
 
-    def constants(self) -> list[tuple[Any, ...]]:
+    def constants(self) -> list[dict[str, Any]]:
         """What the update reads on the processor, and must be as it was recorded: all options but rates in tensors."""
-        taking = set(map(id, self.taking))
-        return [
-            tuple(value for key, value in group.items() if key != "params" and (key != "lr" or id(group) not in taking))
-            for group in self.groups
-        ]
+        found = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        for number in self.taking:
+            del found[number]["lr"]
+        return found
+
+    def _takers(self) -> list[dict[str, Any]]:
+        """The groups whose rates the device reads; a state that is taken up makes others of them."""
+        groups = self.optimizer.param_groups
+        return [groups[number] for number in self.taking]
 
 
 def _takes_rate(optimizer: torch.optim.Optimizer, group: dict[str, Any]) -> bool:
