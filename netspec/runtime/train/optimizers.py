@@ -146,7 +146,13 @@ def _make_one(
     if capturable and keywords.get("foreach") is not False and "capturable" in inspect.signature(cls).parameters:
         keywords |= {"capturable": True} | ({} if keywords.get("fused") else {"foreach": True})
     made = list(param_groups(trained, groups, later))
-    return muon(made, keywords, entry.rescaled) if isinstance(entry, Muon) else light(cls)(made, **keywords)
+    if isinstance(entry, Muon):
+        return muon(made, keywords, entry.rescaled)
+    optimizer: Any = light(cls)(made, **keywords)
+    optimizer._warned_capturable_if_run_uncaptured = (
+        True  # the same bits matter more than the speed that torch warns of
+    )
+    return cast("torch.optim.Optimizer", optimizer)
 
 
 def muon(groups: Sequence[dict[str, Any]], keywords: Mapping[str, Any], rescaled: bool) -> torch.optim.Optimizer:

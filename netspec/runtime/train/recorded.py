@@ -109,7 +109,8 @@ class Recorded:
         """Whether such a step is recorded with its update, as it now is if it can be."""
         reason = ""
         if self.update.constants() != self._constants:
-            reason = "something else than a rate is scheduled"
+            assert key.steps == 1
+            reason = "an option of the optimizer has changed"
         elif key not in self.recorder:
             self.recorder.forget(Key(key.form, False))
             reason = self._record(key, lambda given: self._steps(given, key), fields)
@@ -176,7 +177,8 @@ class Recorded:
         """What so many steps with these samples are computed of, one after the other."""
         stepper = self.stepper
         if self.picks:
-            stepper.settle(lambda: next(stepper.batches(rows, epoch, index)))
+            if stepper.strict is None:  # a batch shows it
+                next(stepper.batches(rows, epoch, index))
             return rows.split(stepper.samples) if steps > 1 else (rows,)
         found: list[torch.Tensor] = []
         for place, own in enumerate(rows.split(stepper.samples)):

@@ -284,16 +284,11 @@ class Stepper:
     def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:
         """This process's part of a batch of these samples, augmented as the place in the run says."""
         batch = self._drawn(rows, (epoch, index, piece), self.world.share(len(rows)))
-        self.settle(lambda: batch)
-        return batch
-
-    def settle(self, batch: Callable[[], Batch]) -> None:
-        """See once, by a batch, whether each operation has a deterministic kernel."""
         if self.strict is None:
-            given = batch()
-            self.count = len(given[0][0])
+            self.count = len(rows)
             with undone(self.module, self.parameters):
-                self.strict = not needs_leave(lambda: self._one_batch(*given))
+                self.strict = not needs_leave(lambda: self._one_batch(*batch))
+        return batch
 
     def _drawn(self, rows: torch.Tensor, place: tuple[int, ...], own: slice) -> Batch:
         """The same, with the inputs of augmented passes behind those of the step, each by draws of its own."""

@@ -32,23 +32,32 @@ class Update:
         self.slow, self.averages, self.module = state.slow, state.averages, state.module
         parts = state.optimizer.parts if isinstance(state.optimizer, Several) else [state.optimizer]
         held = [(part, group) for part in parts for group in part.param_groups]
-        moves = any(schedule.entry is not None for schedule in state.schedules)
-        self.unrecordable = state.unrecordable or next(filter(None, (_reason(*each, moves) for each in held)), "")
+        moves = any(schedule.moves for schedule in state.schedules)
+        reasons = [state.unrecordable, *(_reason(*each, moves) for each in held)]
+        reasons += ["a schedule moves the momentum"] * any(schedule.moves_momentum for schedule in state.schedules)
+        self.unrecordable = next(filter(None, reasons), "")
         """Why it cannot be recorded; nothing where it can."""
-        taking = (number for number, each in enumerate(held) if _takes_rate(*each))
-        self.taking = [] if state.unrecordable else list(taking)
+        self.plain = bool(state.unrecordable)
+        """Whether it is made as if nothing ever were."""
+        self.taking = [] if self.plain else [number for number, each in enumerate(held) if _takes_rate(*each)]
         """The numbers of the groups whose rates the device reads."""
         self.rates = torch.zeros(MOST, max(1, len(self.taking)), device=state.device)
         """Steps of a launch x groups."""
         self._planned: list[list[float]] = []
         self._written: list[list[float]] = []
+        self._constants: list[dict[str, Any]] = []
         self.clipped: torch.Tensor | None = None
         """The norm that the gradient of the newest step had before it was clipped, where it is."""
 
     def plan(self, place: int) -> None:
         """Note the rates as the schedules have set them, for a step of the next launch, counted from 0."""
-        if self.taking:
-            self._planned[place:] = [[float(group["lr"]) for group in self._takers()]]
+        if self.plain:
+            return
+        self._planned[place:] = [[float(group["lr"]) for group in self._takers()]]
+        if place:  # what a launch has as a number cannot move within it
+            assert self.constants() == self._constants
+        else:
+            self._constants = self.constants()
 
     def write(self) -> None:
         """Have the device know the rates that were noted."""
