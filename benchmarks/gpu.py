@@ -26,7 +26,7 @@ from benchmarks.peers import networks
 from benchmarks.ratios import Row, pairs, report
 from netspec.runtime.data.split import Data, Split
 from netspec.runtime.network.build import build
-from netspec.runtime.train import recorded
+from netspec.runtime.train import update
 from netspec.runtime.train.run import train
 from netspec.views.last_layers import last_layers
 
@@ -88,11 +88,11 @@ def at_most(steps: int, work: Callable[[], float]) -> Callable[[], float]:
     """The same with no more steps to a launch."""
 
     def epoch() -> float:
-        before, recorded.MOST = recorded.MOST, steps
+        before, update.MOST = update.MOST, steps
         try:
             return work()
         finally:
-            recorded.MOST = before
+            update.MOST = before
 
     return epoch
 

@@ -56,7 +56,7 @@ class Watch(TorchDispatchMode):
     """Notes the operations that the processor would wait for."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.waited = False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -80,7 +80,7 @@ class Tape(TorchDispatchMode):
     """Records operations while they run, and puts what they changed back."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.steps: list[tuple[Any, Any, Any, list[torch.Tensor], bool]] = []
         self.born: dict[int, torch.Tensor] = {}
         self.before: dict[int, tuple[torch.UntypedStorage, torch.UntypedStorage]] = {}
@@ -159,7 +159,8 @@ class Tapes:
         return launch, found
 
     def waits(self, action: Callable[[], object]) -> bool:
-        with Watch() as watch:
+        watch = Watch()
+        with watch:
             action()
         return watch.waited
 

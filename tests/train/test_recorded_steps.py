@@ -13,7 +13,7 @@ import yaml
 from torch import nn
 
 from netspec.errors import Diverged, Interrupted, UsageError
-from netspec.runtime.data.split import Data, Steps
+from netspec.runtime.data.split import Data, Split, Steps
 from netspec.runtime.train import recorded
 from netspec.runtime.train import run as running
 from netspec.runtime.train.loop import Trainer
@@ -141,11 +141,11 @@ def flipped() -> Data:
 def bytes_of() -> Data:
     """Points as bytes, which a recording makes floats of."""
     found = points()
-    held = [
-        replace(part, inputs=((part.inputs[0] * 40 + 128).clamp(0, 255).to(torch.uint8),)) if part else None
-        for part in (found.train, found.val)
-    ]
-    return replace(found, train=held[0], val=held[1])
+
+    def as_bytes(part: Split) -> Split:
+        return replace(part, inputs=((part.inputs[0] * 40 + 128).clamp(0, 255).to(torch.uint8),))
+
+    return replace(found, train=as_bytes(found.train), val=as_bytes(found.val) if found.val else None)
 
 
 FEATURES: dict[str, dict[str, Any]] = {

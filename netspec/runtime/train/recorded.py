@@ -12,7 +12,7 @@ from netspec.machine import shown_bytes
 from netspec.runtime.data.mixing import Batch
 from netspec.runtime.data.split import Split, like, tensors
 from netspec.runtime.device.cuda_graph import Fields, Graphs, Recorder, forget_gradients, refusal
-from netspec.runtime.train.update import MOST
+from netspec.runtime.train import update
 
 if TYPE_CHECKING:
     from netspec.runtime.train.step import Stepper
@@ -169,7 +169,7 @@ class Recorded:
         """Record as many such steps as a launch is to take, of which one takes so long."""
         self._timed = True
         room = ROOM // max(1, sum(x.nbytes for x in fields))
-        many = key._replace(steps=min(MOST, room, int(LONG / seconds)))
+        many = key._replace(steps=min(update.MOST, room, int(LONG / seconds)))
         if many.steps > 1 and not self._record(many, lambda given: self._steps(given, many), fields * many.steps):
             self.most = many.steps
 
@@ -203,8 +203,11 @@ class Recorded:
 
 def _stacked(found: Sequence[Found]) -> Found:
     """What several steps found, with an axis for them in front; no norms."""
-    losses, shares, parts, _ = zip(*found, strict=True)
-    return Found(*(torch.stack(held) if held[0] is not None else None for held in (losses, shares, parts)))
+    shares, parts = (
+        [x for x in held if x is not None] for held in ([f.share for f in found], [f.parts for f in found])
+    )
+    losses = torch.stack([f.loss for f in found])
+    return Found(losses, *(torch.stack(held) if held else None for held in (shares, parts)))
 
 
 def _is_plain(split: Split) -> bool:
