@@ -41,7 +41,7 @@ class Update:
         """Whether it is made as if nothing ever were."""
         self.taking = [] if self.plain else [number for number, each in enumerate(held) if _takes_rate(*each)]
         """The numbers of the groups whose rates the device reads."""
-        self.rates = torch.zeros(MOST, max(1, len(self.taking)), device=state.device)
+        self.rates = torch.zeros(MOST, len(self.taking), device=state.device)
         """Steps of a launch x groups."""
         self._planned: list[list[float]] = []
         self._written: list[list[float]] = []
