@@ -203,11 +203,10 @@ class Recorded:
 
 def _stacked(found: Sequence[Found]) -> Found:
     """What several steps found, with an axis for them in front; no norms."""
-    shares, parts = (
-        [x for x in held if x is not None] for held in ([f.share for f in found], [f.parts for f in found])
-    )
-    losses = torch.stack([f.loss for f in found])
-    return Found(losses, *(torch.stack(held) if held else None for held in (shares, parts)))
+    shares = [each.share for each in found if each.share is not None]
+    parts = [each.parts for each in found if each.parts is not None]
+    more = (torch.stack(held) if held else None for held in (shares, parts))
+    return Found(torch.stack([each.loss for each in found]), *more)
 
 
 def _is_plain(split: Split) -> bool:
