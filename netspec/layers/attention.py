@@ -190,16 +190,17 @@ def attended(
     `prefix` is before the names of its parameters.
     """
     query, key, value = (x.transpose(0, 1) if op.batch_first else x for x in given)
-    widths = [need_known(x.shape[-1], -1) for x in (query, key, value)]
-    width = widths[0]
+    width, *others = (need_known(x.shape[-1], -1) for x in (query, key, value))
     more = bool(getattr(op, "add_bias_kv", False))
-    own = {name: tape.own(f"{prefix}{name}") for name in attention_parameters(*widths, op.bias, more)}
+    own = {
+        name: tape.own(f"{prefix}{name}") for name in attention_parameters(width, others[0], others[1], op.bias, more)
+    }
     parts = _projected(tape, own, (query, key, value), given)
     length, batch = query.shape[:2]
     each = width // heads
     if more:
-        keys = (parts[1].shape[0] + 1, batch, width)
-        parts[1:] = (tape.new(keys, [x, own[name]]) for x, name in zip(parts[1:], ("bias_k", "bias_v"), strict=True))
+        longer = (parts[1].shape[0] + 1, batch, width)
+        parts[1:] = (tape.new(longer, [x, own[name]]) for x, name in zip(parts[1:], ("bias_k", "bias_v"), strict=True))
 
     def split(x: Held) -> Held:
         """One head of one sample after the other."""

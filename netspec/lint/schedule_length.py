@@ -31,8 +31,9 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.1, scheduler: cosine T_max=100,
 
     def check(self, facts: Facts) -> Iterator[Problem]:
         train = facts.train
-        for path, schedule in train.schedules if train is not None else ():
-            yield from self._one(facts, train, schedule, At(path))
+        if train is not None:
+            for path, schedule in train.schedules:
+                yield from self._one(facts, train, schedule, At(path))
 
     def _one(self, facts: Facts, train: Train, schedule: Scheduler, at: At) -> Iterator[Problem]:
         """The problem of one schedule."""

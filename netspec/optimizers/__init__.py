@@ -12,7 +12,7 @@ UNDECLARED: dict[str, str] = {}
 
 OMITTED: dict[str, str] = {
     "params": "the parameters of the network that are not frozen",
-    "capturable": "for CUDA graphs with the update in them; the training loop records what comes before it",
+    "capturable": "for CUDA graphs with the update in them; given wherever the training loop may record one",
     "differentiable": "for gradients through the update itself, which the training loop never takes",
 }
 """Arguments of torch's that a spec cannot give, each with the reason."""

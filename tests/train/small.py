@@ -16,7 +16,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from netspec.runtime.data.split import Data, Split
+from netspec.runtime.device.cuda_graph import graphs_of
 from netspec.runtime.network import stretches
+from netspec.runtime.train.update import lent
 from netspec.sections.train import read_train
 from netspec.sections.train_record import Train
 
@@ -76,6 +78,17 @@ def few_scores(count: int = 6) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stretches, "STRETCH", {"cpu": count, "elsewhere": count})
         yield
+
+
+def stepped(optimizer: torch.optim.Optimizer) -> None:
+    """A step of an optimizer as a run on DEVICE takes it: where steps may be recorded, the device reads the rates."""
+    groups = [g for g in optimizer.param_groups if g.get("foreach") is not False]
+    groups = [g for g in groups if "capturable" in g or g.get("fused")] if graphs_of(torch.device(DEVICE)) else []
+    for group in groups:
+        if "capturable" in group:
+            group |= {"capturable": True} if group.get("fused") else {"capturable": True, "foreach": True}
+    with lent(groups, torch.tensor([group["lr"] for group in groups], device=DEVICE)):
+        optimizer.step()
 
 
 def equal(a: nn.Module, b: nn.Module) -> bool:

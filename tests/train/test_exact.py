@@ -17,7 +17,7 @@ from netspec.runtime.train.evaluate import evaluate
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.run import train
 from netspec.vocabulary import OPTIMIZERS, SCHEDULERS
-from tests.train.small import DEVICE, classes, equal, perceptron, section
+from tests.train.small import DEVICE, classes, equal, perceptron, section, stepped
 
 OTHER = ("SparseAdam", "LBFGS", "Muon")
 FUSED = [cls.__name__ for cls in OPTIMIZERS.classes() if "fused" in cls.fields and DEVICE in cls.fused_on]
@@ -38,7 +38,7 @@ def by_hand(net: nn.Module, optimizer: torch.optim.Optimizer, data: Data, steps:
             optimizer.zero_grad()
             loss = criterion(net(x[rows]), y[rows])
             loss.backward()
-            optimizer.step()
+            stepped(optimizer)
             step += 1
             if after:
                 after(step, epoch, len(y))

@@ -20,7 +20,7 @@ from netspec.sections.param_groups import WHOLE, options_of
 from netspec.text.report import report
 from netspec.views.training import text, training
 from netspec.vocabulary import OPTIMIZERS
-from tests.train.small import DEVICE, classes, equal
+from tests.train.small import DEVICE, classes, equal, stepped
 from tests.train.small import section as written_section
 from tests.train.test_resume import never_stopped, stopped_and_resumed
 
@@ -127,7 +127,7 @@ def test_ten_steps_give_the_bits_of_hand_written_groups(scheduler: str | None) -
                 group["lr"] = rate * ((step + 1) / (warmup + 1))
         optimizer.zero_grad()
         nn.functional.cross_entropy(theirs(x[rows]), y[rows]).backward()
-        optimizer.step()
+        stepped(optimizer)
         if step < warmup:
             for group, rate in zip(optimizer.param_groups, rates, strict=True):
                 group["lr"] = rate
@@ -191,7 +191,7 @@ def test_groups_with_an_optimizer_of_their_own_are_optimizers_side_by_side() -> 
             (group,) = optimizer.param_groups
             rate = group["lr"]
             group["lr"] = rate * ((step + 1) / 3) if step < 2 else rate
-            optimizer.step()
+            stepped(optimizer)
             group["lr"] = rate
             if step >= 2:
                 schedule.step()

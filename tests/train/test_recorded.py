@@ -28,8 +28,8 @@ class Strange(nn.Module):
     ("values", "module", "reason"),
     [
         ({}, perceptron, ""),
-        ({"accumulate": 2}, perceptron, "several passes"),
-        ({"optimizer": "lbfgs"}, perceptron, "several passes"),
+        ({"accumulate": 2}, perceptron, ""),
+        ({"optimizer": "lbfgs"}, perceptron, "computes the loss as often as it likes"),
         ({"compile": True}, perceptron, "compile"),
         ({}, lambda: nn.Sequential(nn.Linear(8, 3), Strange()), "1 is a Strange"),
         ({}, lambda: nn.Sequential(nn.LSTM(8, 3)), "0 is a LSTM, for which cuDNN keeps a state"),

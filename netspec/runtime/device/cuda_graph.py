@@ -1,4 +1,4 @@
-"""CUDA graphs: forward, loss and backward of a batch as one graph, recorded once, launched by a single call ever after.
+"""CUDA graphs: what is computed of tensors as one graph, recorded once, launched by a single call ever after.
 
 On a GPU, the step of a small network is mostly the time that Python needs to launch some hundred kernels.
 See https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs.
@@ -7,17 +7,15 @@ See https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs.
 from __future__ import annotations
 
 import contextlib
+import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Protocol, TypeVar
 
 import torch
 from torch import nn
 
-from netspec.errors import UsageError
-from netspec.runtime.data.mixing import Batch, Target
-from netspec.runtime.data.split import like, tensors
 from netspec.runtime.device.process_group import World
 from netspec.runtime.train.optimizers import gives_sparse
 from netspec.sections.train_record import Train
@@ -28,30 +26,91 @@ WAITS: Final = "called a synchronizing CUDA operation"
 """What torch says where the processor waits for the device."""
 
 
-class Found(NamedTuple):
-    """What a batch gave besides gradients."""
-
-    loss: torch.Tensor
-    share: torch.Tensor | None = None
-    """What it counts for in a mean over several; None where that is known by its samples."""
-    parts: torch.Tensor | None = None
-    """Of several losses each by itself, and what it counts for: 2 x losses. None where there is one."""
+T = TypeVar("T")
+Fields = tuple[torch.Tensor, ...]
+"""The tensors that something is computed of."""
+Launch = Callable[[], None]
+"""Computes again what was recorded, over the same memory."""
 
 
-Compute = Callable[[tuple[torch.Tensor, ...], Target], Found]
-"""Leaves the gradients of the parameters, which have none before."""
+class Graphs(Protocol):
+    """What records on a device."""
+
+    def capture(self, compute: Callable[[], T]) -> tuple[Launch, T]:
+        """Record a computation, without doing it, and what it gives: tensors that each launch fills anew.
+
+        Raises RuntimeError, and leaves everything as it was, where something in it cannot be recorded.
+        """
+
+    def waits(self, action: Callable[[], object]) -> bool:
+        """Do it, and see whether the processor has to wait for the device on the way."""
+
+    def timed(self, action: Callable[[], T]) -> tuple[T, float]:
+        """Do it: what it gave, and the seconds that the device took."""
+
+
+class CudaGraphs:
+    """Records on a CUDA device. All recordings of a run share the memory of what they need on the way."""
+
+    def __init__(self, device: torch.device) -> None:
+        """`device` may be without a number: the one that computes here."""
+        self.device = device
+        self._pool: Any = None
+
+    def capture(self, compute: Callable[[], T]) -> tuple[Launch, T]:
+        graph, self._pool = torch.cuda.CUDAGraph(), self._pool or torch.cuda.graph_pool_handle()
+        number = torch.cuda.current_device() if self.device.index is None else self.device.index
+        generator = torch.cuda.default_generators[number]
+        random = generator.clone_state()
+        try:
+            # What other threads do meanwhile, such as read the next batches, is not recorded.
+            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
+                found = compute()
+        except RuntimeError:
+            generator.graphsafe_set_state(random)  # the other one still believes that it is recorded
+            raise
+        return graph.replay, found
+
+    def waits(self, action: Callable[[], object]) -> bool:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            torch.cuda.set_sync_debug_mode("warn")
+            try:
+                action()
+            finally:
+                torch.cuda.set_sync_debug_mode("default")
+        return any(WAITS in str(warning.message) for warning in seen)
+
+    def timed(self, action: Callable[[], T]) -> tuple[T, float]:
+        torch.cuda.synchronize(self.device)
+        begun = time.perf_counter()
+        given = action()
+        torch.cuda.synchronize(self.device)
+        return given, time.perf_counter() - begun
+
+
+RECORDING: Final[dict[str, Callable[[torch.device], Graphs]]] = {"cuda": CudaGraphs}
+"""What records, by the kinds of device for which something does."""
+
+
+def graphs_of(device: torch.device) -> Graphs | None:
+    """What records on a device; None where nothing does."""
+    made = RECORDING.get(device.type)
+    return made(device) if made else None
 
 
 def unrecordable(module: nn.Module, train: Train, device: torch.device, world: World) -> str:
     """Why the steps of a run cannot be recorded; nothing where they can."""
-    if device.type != "cuda":
+    if device.type not in RECORDING:
         return "it computes on no CUDA device"
     if world.size > 1:
         return "several processes train it"
     if train.compile:
         return "compile records it in a way of its own"
-    if train.accumulate > 1 or train.optimizer.needs_closure:
-        return "a step takes several passes"
+    if train.optimizer.needs_closure:
+        return "its optimizer computes the loss as often as it likes"
+    if train.players:
+        return "players take turns in it"
     if reason := changeable(module):
         return reason
     for name, part in module.named_modules():
@@ -79,110 +138,89 @@ def refusal(reason: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A graph with the tensors that it reads and writes each time."""
+    """A computation with the tensors that it reads and writes each time."""
 
-    graph: torch.cuda.CUDAGraph
-    """One whole training step but for the optimizer."""
+    start: Launch
     fields: tuple[torch.Tensor, ...]
-    """The inputs and the target that it reads, batch first."""
+    """What it reads."""
     gradients: tuple[torch.Tensor | None, ...]
-    """One for each parameter, of its shape; None for one that has none."""
-    found: Found
+    """One for each parameter, of its shape, where it leaves one."""
+    found: Any
+    """What it gives, in tensors that each launch fills anew."""
 
-    def launch(self, fields: Sequence[torch.Tensor], parameters: Sequence[nn.Parameter]) -> Found:
-        """Run the recorded step on these tensors, copied to where it reads, and hand out its gradients.
+    def launch(self, fields: Fields, parameters: Sequence[nn.Parameter]) -> Any:
+        """Compute it of these tensors, which are copied to where it reads, and hand out its gradients.
 
-        `fields` are the inputs and the target of a batch, in the shapes that were recorded.
+        They are of the shapes that were recorded.
         """
-        for mine, given in zip(self.fields, fields, strict=True):
-            mine.copy_(given)
-        self.graph.replay()
+        torch._foreach_copy_(self.fields, fields)
+        self.start()
         for parameter, gradient in zip(parameters, self.gradients, strict=True):
             parameter.grad = gradient
         return self.found
 
 
 class Recorder:
-    """Computes the batches of a run, which have few shapes, and records how when it first meets one of a shape.
+    """Records what is computed of tensors of a few shapes, when it first meets one of them.
 
     A run that is resumed has recorded by its first step what one that was never stopped has recorded long ago: with
     another kernel somewhere, as a library may choose one while it records, they would not be the same to the bit.
-
-    What looks at numbers on its way cannot be recorded: it goes on one kernel at a time. Where recording is
-    `required`, UsageError is raised.
     """
 
-    def __init__(self, module: nn.Module, parameters: Sequence[nn.Parameter], required: bool = False) -> None:
-        """A computation changes the gradients of the `parameters`, the buffers of `module`, and nothing else."""
-        self.module, self.parameters, self.required = module, parameters, required
-        self.failed = False
-        self._recordings: dict[Any, Recording] = {}
-        self._pool: Any = None
+    def __init__(self, graphs: Graphs, module: nn.Module, parameters: Sequence[nn.Parameter]) -> None:
+        """A computation changes the gradients of the `parameters`, the buffers of `module`, and what it knows of."""
+        self.graphs, self.module, self.parameters = graphs, module, parameters
+        self._recordings: dict[Hashable, Recording] = {}
 
-    def __call__(self, compute: Compute, inputs: tuple[torch.Tensor, ...], target: Target) -> Found:
-        """What `compute` does with this batch. It is the same each time. Raises UsageError."""
-        fields = tensors((inputs, target))
-        shape = tuple((x.shape, x.stride(), x.dtype) for x in fields)
-        if shape not in self._recordings and not self.failed:
-            reason = self._record(compute, shape, (inputs, target))
-            if reason and self.required:
-                raise UsageError(refusal(reason))
-            self.failed = bool(reason)
-        if self.failed:
-            return compute(inputs, target)
-        return self._recordings[shape].launch(fields, self.parameters)
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._recordings
 
-    def _record(self, compute: Compute, shape: Any, batch: Batch) -> str:
-        """Record the computation over batches like this one, without having done it in the end; or say why not."""
-        mine = tuple(x.clone() for x in tensors(batch))
-        given = like(batch, mine)
+    def launch(self, key: Hashable, fields: Fields) -> Any:
+        """What was recorded under that key, computed of these tensors."""
+        return self._recordings[key].launch(fields, self.parameters)
+
+    def warm(self, compute: Callable[[Fields], object], fields: Fields) -> str:
+        """Try a computation that leaves gradients, so that libraries set up; nothing of it stays.
+
+        Why it cannot be recorded; nothing where it can.
+        """
         with undone(self.module, self.parameters):
-            # Torch's libraries set up in it, which must not be recorded.
-            waits = self._waits(lambda: compute(*given))
-        if waits:
-            return "it looks at numbers on its way"
-        graph, self._pool = torch.cuda.CUDAGraph(), self._pool or torch.cuda.graph_pool_handle()
-        generator = torch.cuda.default_generators[mine[0].device.index]
-        random = generator.clone_state()
+            compute(fields)  # what is made ready the first time may wait
+            forget_gradients(self.parameters)
+            waits = self.graphs.waits(lambda: compute(fields))
+        return "it looks at numbers on its way" if waits else ""
+
+    def record(self, key: Hashable, compute: Callable[[Fields], object], fields: Fields) -> str:
+        """Record a computation of tensors like these, without doing it; or say why not."""
+        mine = tuple(x.clone() for x in fields)
+        forget_gradients(self.parameters)
         try:
-            # What other threads do meanwhile, such as read the next batches, is not recorded.
-            with torch.cuda.graph(graph, pool=self._pool, capture_error_mode="thread_local"):
-                found = compute(*given)
+            start, found = self.graphs.capture(lambda: compute(mine))
         except RuntimeError as error:
-            generator.graphsafe_set_state(random)  # the other one still believes that it is recorded
             forget_gradients(self.parameters)
             return str(error.__context__ or error).partition("\n")[0]
-        self._recordings[shape] = Recording(graph, mine, tuple(p.grad for p in self.parameters), found)
+        self._recordings[key] = Recording(start, mine, tuple(p.grad for p in self.parameters), found)
         return ""
 
-    def _waits(self, action: Callable[[], object]) -> bool:
-        """Do it, and see whether the processor has to wait for the device on the way."""
-        action()  # what is made ready the first time may wait
-        forget_gradients(self.parameters)
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            torch.cuda.set_sync_debug_mode("warn")
-            try:
-                action()
-            finally:
-                torch.cuda.set_sync_debug_mode("default")
-        return any(WAITS in str(warning.message) for warning in seen)
+    def forget(self, key: Hashable) -> None:
+        """Give up a recording, and the memory of its gradients."""
+        if self._recordings.pop(key, None) is not None:
+            forget_gradients(self.parameters)
 
 
 @contextlib.contextmanager
 def undone(module: nn.Module, parameters: Sequence[nn.Parameter]) -> Iterator[None]:
-    """What a computation of gradients changes within it is afterwards as it was: on CUDA, and no gradients."""
+    """What a computation of gradients changes within it is afterwards as it was, without gradients."""
     device = parameters[0].device
-    random = torch.cuda.get_rng_state(device)
     buffers = [(x, x.clone()) for x in module.buffers()]
-    try:
-        yield
-    finally:
-        torch.cuda.set_rng_state(random, device)
-        with torch.no_grad():
-            for buffer, before in buffers:
-                buffer.copy_(before)
-        forget_gradients(parameters)
+    with torch.random.fork_rng([device] if device.type == "cuda" else []):
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+            forget_gradients(parameters)
 
 
 def forget_gradients(parameters: Iterable[nn.Parameter]) -> None:

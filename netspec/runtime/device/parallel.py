@@ -5,13 +5,13 @@ from __future__ import annotations
 import copy
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import torch
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from netspec.errors import UsageError
 from netspec.runtime.device.process_group import World
@@ -19,6 +19,46 @@ from netspec.sections.train_record import Train
 
 CONTAINERS: Final = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 """What only holds other modules, and is no block by itself."""
+
+
+class Following(AveragedModel):
+    """A copy of a network that follows its weights at a distance: an exponential moving average.
+
+    What counts, such as a norm's batches, it takes as it is. How often it has followed, n_averaged, is a number of the
+    processor's, which a launch of recorded steps does not change.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        """`decay` is the share of itself that it keeps in a step."""
+        super().__init__(module, use_buffers=True)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Follow by a step; the first time it becomes what the network is."""
+        if self.n_averaged:
+            self.follow(model)
+        else:
+            for mine, given in self._pairs(model):
+                mine.copy_(given)
+        self.n_averaged += 1
+
+    @torch.no_grad()
+    def follow(self, model: nn.Module) -> None:
+        """The same any later time, but for the number."""
+        floats: dict[type, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        for mine, given in self._pairs(model):
+            if mine.is_floating_point():  # of several processes, what lies in parts goes by itself
+                floats.setdefault(type(mine), []).append((mine, given))
+            else:
+                mine.copy_(given)
+        for pairs in floats.values():
+            torch._foreach_lerp_([mine for mine, _ in pairs], [given for _, given in pairs], 1 - self.decay)
+
+    def _pairs(self, model: nn.Module) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Its tensors, and the network's."""
+        mine, given = ((*m.parameters(), *m.buffers()) for m in (self.module, model))
+        return [(a.detach(), b.detach()) for a, b in zip(mine, given, strict=True)]
 
 
 class Whole:
@@ -33,9 +73,9 @@ class Whole:
     def will_backward(self, last: bool) -> None:
         """Say of the backward pass that follows whether it is the last one of its step."""
 
-    def average(self, decay: float) -> AveragedModel:
+    def average(self, decay: float) -> Following:
         """A copy that follows the network's weights at a distance."""
-        return AveragedModel(self.module, multi_avg_fn=_moving_average(decay), use_buffers=True)
+        return Following(self.module, decay)
 
     def gather(self, state: Any, everywhere: bool = False) -> Any:
         """A nested state with each tensor whole, in the main process or everywhere."""
@@ -110,9 +150,9 @@ class Sharded(Whole):
         """Let FSDP2 reduce-scatter gradients in the last backward pass of a step alone."""
         self.module.set_requires_gradient_sync(last)
 
-    def average(self, decay: float) -> AveragedModel:
+    def average(self, decay: float) -> Following:
         """The moving average (EMA) of the weights, parted as they are."""
-        averaged = AveragedModel(self.plain, multi_avg_fn=_by_kind(_moving_average(decay)), use_buffers=True)
+        averaged = Following(self.plain, decay)
         averaged.module = self._parted(self.plain)
         return averaged
 
@@ -193,33 +233,3 @@ def _like(value: Any, like: torch.Tensor) -> Any:
         return value
     # Every process has read the same file.
     return distribute_tensor(value.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
-
-
-def _moving_average(decay: float) -> Callable[..., None]:
-    """torch's exponential moving average; what counts, such as a norm's batches, is taken as it is."""
-    average = get_ema_multi_avg_fn(decay)
-
-    def moved(averaged: Iterable[torch.Tensor], current: Iterable[torch.Tensor], count: Any) -> None:
-        pairs = list(zip(averaged, current, strict=True))
-        floats = [pair for pair in pairs if pair[0].is_floating_point()]
-        if floats:
-            average([a for a, _ in floats], [c for _, c in floats], count)
-        for a, c in pairs:
-            if not a.is_floating_point():
-                a.copy_(c)
-
-    return moved
-
-
-def _by_kind(average: Callable[..., None]) -> Callable[..., None]:
-    """`average` for tensors that lie in parts, and by itself for those that do not, such as buffers."""
-    from torch.distributed.tensor import DTensor
-
-    def both(averaged: Iterable[torch.Tensor], current: Iterable[torch.Tensor], count: Any) -> None:
-        pairs = list(zip(averaged, current, strict=True))
-        for parted in (True, False):
-            chosen = [pair for pair in pairs if isinstance(pair[0], DTensor) is parted]
-            if chosen:
-                average([a for a, _ in chosen], [c for _, c in chosen], count)
-
-    return both

@@ -80,7 +80,7 @@ class Trainer:
         if train.evaluate.views is not None:
             whole = make_forward(shown, train, self.state.device, channels_last)
             self.measured = averaged(whole, train.evaluate.views)
-        self.stepper = Stepper(forward, self.state, train, self.parts)
+        self.stepper = Stepper(forward, self.state, train, self.parts, progress.warn)
         self.keeper = Keeper(run, train, progress.warn, world)
         self.history = History(self.state.best.monitor)
         self.began = self.read_at = time.perf_counter()
@@ -171,38 +171,47 @@ class Trainer:
         last = min(state.per_epoch, position.index + state.total - position.step)
         self.stepper.expect(self._rows(index) for index in range(position.index, last))
 
-    def _rows(self, index: int) -> torch.Tensor:
-        """The samples of a step of this epoch."""
-        return self.order[index * self.state.samples : (index + 1) * self.state.samples]
+    def _rows(self, index: int, steps: int = 1) -> torch.Tensor:
+        """The samples of a step of this epoch, or of several from it on."""
+        return self.order[index * self.state.samples : (index + steps) * self.state.samples]
 
     def _begin_stretch(self) -> None:
         """Begin to measure the speed, from the step at hand on."""
         self.stretch = (time.perf_counter(), self.position.index)
 
+    def _together(self) -> int:
+        """How many steps are taken at once: several where nothing has to be seen or saved behind any of them."""
+        most, position, train = self.stepper.most, self.position, self.train
+        if most == 1:
+            return 1
+        limits = [self.state.per_epoch - position.index, self.state.total - position.step]
+        limits += [every - position.step % every for every in (train.evaluate.steps, train.checkpoint.steps) if every]
+        return most if most < min(limits) else 1
+
     def _step(self) -> None:
-        """Take one step of the optimizer and move the schedule. Raises Diverged."""
-        position, state = self.position, self.state
+        """Take one step of the optimizer and move the schedule, or as many as are taken at once. Raises Diverged."""
+        position, state, steps = self.position, self.state, self._together()
         state.thaw()
-        for schedule in state.schedules:
-            schedule.before(position.step)
+        for place in range(steps):
+            if place:
+                self._move_schedules(place - 1)
+            for schedule in state.schedules:
+                schedule.before(position.step + place)
+            self.stepper.update.plan(place)
         try:
-            loss = self.stepper(self._rows(position.index), position.epoch, position.index)
+            found = self.stepper(
+                self._rows(position.index, steps), position.epoch, position.index, self._due(steps), steps
+            )
         except NotFinite as fault:
             raise self._diverged(position.index, f"the loss is {fault.value}") from None
         state.need_taken_up()
-        state.losses.note(position.index, loss, self.stepper.share, self.stepper.losses)
-        for schedule in state.schedules:
-            schedule.after(position.step)
-        if state.slow is not None:
-            state.slow.after(position.step + 1)
-        if state.average is not None:
-            state.average.update_parameters(state.module)
-        if state.networks is not None and state.networks.averaged is not None:
-            state.networks.averaged.update_parameters(state.module)
-        position.index += 1
-        position.step += 1
+        index = position.index
+        state.losses.note(index if steps == 1 else slice(index, index + steps), found.loss, found.share, found.parts)
+        self._move_schedules(steps - 1)
+        position.index += steps
+        position.step += steps
         if self._due():
-            state.note_norm(self.stepper.norm())
+            state.note_norm(self.stepper.norm(found))
         if self.train.checkpoint.steps and position.step % self.train.checkpoint.steps == 0:
             self._save()
         now = time.perf_counter()
@@ -210,6 +219,11 @@ class Trainer:
             self.read_at = now
             self._check_losses()
             self.progress.tick(position.epoch, position.index, state.newest_loss())
+
+    def _move_schedules(self, place: int) -> None:
+        """Have the schedules go on behind a step of those that are taken at once."""
+        for schedule in self.state.schedules:
+            schedule.after(self.position.step + place)
 
     def _check_losses(self) -> None:
         """Look at the losses of all steps so far, where a step does not look itself. Raises Diverged."""
@@ -227,11 +241,12 @@ class Trainer:
         rate = f", at a learning rate of {self.state.schedule.rate:g}"
         return Diverged(f"in step {step:,} (epoch {epoch}) {what}", f"{rate}. {ADVICE}{kept}")
 
-    def _due(self) -> bool:
-        """Whether the steps since the newest record are to be measured before another is taken."""
+    def _due(self, more: int = 0) -> bool:
+        """Whether the steps since the newest record, and so many more, are to be measured before another is taken."""
         position, steps = self.position, self.train.evaluate.steps
-        ended = position.index == self.state.per_epoch or position.step == self.state.total
-        return position.unmeasured > 0 and (ended or bool(steps and position.step % steps == 0))
+        index, step = position.index + more, position.step + more
+        ended = index == self.state.per_epoch or step == self.state.total
+        return step > position.measured and (ended or bool(steps and step % steps == 0))
 
     def _measure(self) -> None:
         """Make a record of the steps since the last one; none where the run has to stop on the way."""

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel
 
 from netspec.runtime.data.mixing import Target
 from netspec.runtime.data.split import seeded
+from netspec.runtime.device.parallel import Following
 from netspec.sections.beside import OWN, TEACHER, Pass, called
 from netspec.sections.draw import Draw, Normal, Uniform
 from netspec.sections.train_record import Train
@@ -126,13 +126,13 @@ class Networks:
         self.names |= {name: ((network, way), own) for name, way, own in called(passes, prefix, given, plain)}
 
     @property
-    def averaged(self) -> AveragedModel | None:
+    def averaged(self) -> Following | None:
         """The teacher, where it is an average of the network."""
-        return self.teacher if isinstance(self.teacher, AveragedModel) else None
+        return self.teacher if isinstance(self.teacher, Following) else None
 
     def to(self, device: torch.device) -> None:
-        """Bring all of them to a device."""
-        for module in (*self.players.values(), *([self.teacher] if self.teacher is not None else [])):
+        """Bring all of them to a device, where an average of the network is already."""
+        for module in (*self.players.values(), *([self.teacher] if self.averaged is None and self.teacher else [])):
             module.to(device)
 
     def scene(self, forward: Call, inputs: Sequence[torch.Tensor], target: Target, *, training: bool) -> Scene:

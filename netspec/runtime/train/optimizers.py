@@ -24,7 +24,7 @@ from netspec.views.meaning import worded
 
 WRAPPED: Final = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 NONE_LATER: Final[Mapping[str, str]] = {}
-HOW: Final = ("foreach", "fused")
+HOW: Final = ("foreach", "fused", "capturable")
 """Options that say how all parameters are updated at once."""
 
 
@@ -100,13 +100,15 @@ def make_optimizer(
     groups: Sequence[Group] = (),
     *,
     sparse: bool = False,
+    capturable: bool = False,
     later: Mapping[str, str] = NONE_LATER,
 ) -> torch.optim.Optimizer:
     """The torch optimizer that `entry` names, over all parameters that are trained. Raises UsageError.
 
     Parameters with the same options of `groups` make one of torch's groups; those without come first, and those with
     an optimizer of their own last.
-    `sparse` says that some gradients will be sparse, which rules out torch's fused updates; `later` which parameters
+    `sparse` says that some gradients will be sparse, which rules out torch's fused updates; `capturable` that steps may
+    be recorded, for which torch keeps on the device what an update depends on, where it can; `later` which parameters
     are trained from a later time on. They have groups of their own: fused SGD begins the momentum of a whole group.
     """
     trained = [(path, p) for path, p in parameters if p.requires_grad]
@@ -116,7 +118,7 @@ def make_optimizer(
     for path, p in trained:
         taken.setdefault(options_of(path, groups).get(OTHER, entry), []).append((path, p))
     own = [each for each in (entry, *taken) if each in taken]
-    made = [_make_one(each, taken[each], groups, sparse, later) for each in dict.fromkeys(own)]
+    made = [_make_one(each, taken[each], groups, (sparse, capturable), later) for each in dict.fromkeys(own)]
     return made[0] if len(made) == 1 else Several(made)
 
 
@@ -124,7 +126,7 @@ def _make_one(
     entry: Optimizer,
     trained: Sequence[tuple[str, nn.Parameter]],
     groups: Sequence[Group],
-    sparse: bool,
+    gradients: tuple[bool, bool],
     later: Mapping[str, str],
 ) -> torch.optim.Optimizer:
     """The torch optimizer that `entry` names, over parameters that are its own. Raises UsageError."""
@@ -139,10 +141,19 @@ def _make_one(
             text = f"{name} takes matrices and filters only, {path} is {shape}"
             raise UsageError(f"{text}. Give it another optimizer, as in {way}.")
     keywords = entry.keywords()
+    sparse, capturable = gradients
     if all(keywords.get(word) is None for word in HOW):
         keywords |= _update_kind(entry, [p for _, p in trained], sparse)
+    if capturable and keywords.get("foreach") is not False and "capturable" in inspect.signature(cls).parameters:
+        keywords |= {"capturable": True} | ({} if keywords.get("fused") else {"foreach": True})
     made = list(param_groups(trained, groups, later))
-    return muon(made, keywords, entry.rescaled) if isinstance(entry, Muon) else light(cls)(made, **keywords)
+    if isinstance(entry, Muon):
+        return muon(made, keywords, entry.rescaled)
+    optimizer: Any = light(cls)(made, **keywords)
+    optimizer._warned_capturable_if_run_uncaptured = (
+        True  # the same bits matter more than the speed that torch warns of
+    )
+    return cast("torch.optim.Optimizer", optimizer)
 
 
 def muon(groups: Sequence[dict[str, Any]], keywords: Mapping[str, Any], rescaled: bool) -> torch.optim.Optimizer:

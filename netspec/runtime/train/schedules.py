@@ -73,6 +73,16 @@ class Schedule:
         self.rate = float((self.optimizer.param_groups or optimizer.param_groups)[0]["lr"])
         """The learning rate of the newest step."""
 
+    @property
+    def moves(self) -> bool:
+        """Whether a rate ever changes."""
+        return self.entry is not None or bool(self.own)
+
+    @property
+    def moves_momentum(self) -> bool:
+        """Whether it moves more than rates."""
+        return _moves_momentum(self.torch) or any(each.moves_momentum for each in self.own)
+
     def before(self, step: int) -> None:
         """Set the rate for step number `step`, counted from 0, where the warm-up lasts."""
         for each in self.own:
@@ -135,6 +145,12 @@ class Schedule:
         self.rate = state["rate"]
         if self.torch is not None:
             self.torch.load_state_dict(state["torch"])
+
+
+def _moves_momentum(scheduler: Any) -> bool:
+    """Whether a scheduler of torch's, or one that it is composed of, moves momentum as well."""
+    parts = getattr(scheduler, "_schedulers", ())
+    return getattr(scheduler, "cycle_momentum", False) or any(map(_moves_momentum, parts))
 
 
 def make_scheduler(entry: Scheduler, optimizer: torch.optim.Optimizer, keywords: dict[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from torch import nn
 
 from netspec.errors import DataError, UsageError
 from netspec.runtime.data.split import Data
+from netspec.runtime.device.cuda_graph import changeable, unrecordable
 from netspec.runtime.device.parallel import Whole
 from netspec.runtime.device.process_group import ALONE, World
 from netspec.runtime.network.base import base_of, checksum
@@ -113,6 +114,8 @@ class State:
         self.trained = [p for _, p in whole if p.requires_grad]
         self.slow = self._slow(train.lookahead, whole) if train.lookahead is not None else None
         """The weights that training looks back to every few steps."""
+        self.unrecordable = self._unrecordable()
+        """Why steps cannot be recorded; nothing where they can."""
         self.optimizer = self._optimizer()
         if frozen.whens:
             self._freeze_at_first()
@@ -122,6 +125,9 @@ class State:
         self.turns = turns_of(train, whole, self.optimizer, self.schedule, scheduled)
         """Who moves in a step, in order, where several do."""
         self.average = spread.average(train.ema) if train.ema is not None else None
+        teacher = networks.averaged if networks is not None else None
+        self.averages = [each for each in (self.average, teacher) if each is not None]
+        """What follows the weights of the network step by step."""
         self.validates = data.val is not None and any(map(train.measures, train.terms))
         """Whether there is something to measure on validation data."""
         self.best, self.early = _watches(train, self.validates)
@@ -134,6 +140,14 @@ class State:
         self.fingerprint = data.fingerprint()
         self._taken_up: set[torch.Tensor] | None = None
         """The parameters of which the optimizer held something when the run went on, until the step after that."""
+
+    def _unrecordable(self) -> str:
+        """Why the steps of a run cannot be recorded."""
+        if self.frozen.whens:
+            return "what is frozen thaws on the way"
+        teacher = self.networks.teacher if self.networks is not None and self.networks.averaged is None else None
+        reason = unrecordable(self.module, self.wanted, self.device, self.world)
+        return reason or (changeable(teacher) if teacher is not None else "")
 
     def _checksum_of_base(self) -> str:
         """What tells the base of adapters from another, in the main process; empty where there are no adapters."""
@@ -157,8 +171,9 @@ class State:
     def _optimizer(self) -> torch.optim.Optimizer:
         """That of the network, with what thaws later among its parameters."""
         sparse = any(map(gives_sparse, self.module.modules()))
+        how = {"sparse": sparse, "capturable": not self.unrecordable}
         thawing = later(self.module, self.frozen)
-        return make_optimizer(self.wanted.optimizer, self.named, self.wanted.groups, sparse=sparse, later=thawing)
+        return make_optimizer(self.wanted.optimizer, self.named, self.wanted.groups, later=thawing, **how)
 
     def _freeze_at_first(self) -> None:
         """Freeze what the run begins without. Raises UsageError where nothing is left to train."""

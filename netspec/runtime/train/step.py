@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, cast
 
@@ -12,12 +12,14 @@ from torch import nn
 from netspec.errors import UsageError
 from netspec.runtime.data.mixing import Batch, Target
 from netspec.runtime.data.split import Split, seeded
-from netspec.runtime.device.cuda_graph import Found, Recorder, changeable, refusal, undone, unrecordable
+from netspec.runtime.device.cuda_graph import changeable, graphs_of, refusal, undone
 from netspec.runtime.device.device import needs_leave, strictly
 from netspec.runtime.train.criterion import Criterion
 from netspec.runtime.train.networks import MAIN
 from netspec.runtime.train.penalties import Penalties
+from netspec.runtime.train.recorded import Found, Recorded
 from netspec.runtime.train.state import State
+from netspec.runtime.train.update import Update
 from netspec.sections.train_record import Train
 
 Addend = tuple[torch.Tensor, torch.Tensor | None]
@@ -41,6 +43,7 @@ class Stepper:
         state: State,
         train: Train,
         parts: Mapping[str, Split],
+        warn: Callable[[str], None],
     ) -> None:
         """`forward` is called for a training step, and may be compiled; `parts` are what targets are checked in."""
         self.forward, self.module = forward, state.module
@@ -52,93 +55,125 @@ class Stepper:
         self.split = parts["train"]
         self.parts = parts
         self.device = state.device
-        self.batch = train.batch
+        self.batch, self.samples = train.batch, state.samples
         self.clip = train.clip_grad
         self.seed = train.seed
         self.augments = self.split.augments
         self.closure = train.optimizer.needs_closure
-        # Reading a loss back costs nothing on the CPU; elsewhere it would hold up the device at every step,
-        # so there the losses are looked at now and then, and always before anything is saved.
-        self.reads = state.device.type == "cpu"
         self.checked = False
-        self.share: torch.Tensor | None = None
-        """What the newest step counts for in a mean over several; None where that is known by its samples."""
-        self.losses: torch.Tensor | None = None
-        """Of several losses each of the newest step, and what it counts for: 2 x losses. None where there is one."""
-        self.clipped: torch.Tensor | None = None
-        """The norm that the gradient of the newest step had before it was clipped, where it is."""
         self.count = 0
         """The samples of the batch at hand, in all processes."""
         self.networks, self.turns = state.networks, state.turns
         self.checked_turns: set[str] = set()
         self.per_epoch = state.per_epoch
-        self.recorder = _recorder(train, state)
+        self.update = Update(state, train.clip_grad)
+        self.recorder = self._recorder(state.unrecordable, train.cuda_graph, warn)
+        # Reading a loss back costs nothing on the CPU; elsewhere it would hold up the device at every step,
+        # so there the losses are looked at now and then, and always before anything is saved.
+        self.reads = state.device.type == "cpu" and self.recorder is None
         self.strict: bool | None = None if _repeatable(train, state) else False
         """Whether torch is held to deterministic kernels, because each operation has one: the first batch shows it."""
+
+    def _recorder(self, reason: str, wanted: bool | None, warn: Callable[[str], None]) -> Recorded | None:
+        """What records steps, where that is possible and wanted. Raises UsageError where it is wanted only."""
+        if wanted and reason:
+            raise UsageError(refusal(reason))
+        graphs = graphs_of(self.device)
+        if reason or wanted is False or graphs is None:
+            return None
+        return Recorded(self, graphs, wanted is True, warn)
+
+    @property
+    def most(self) -> int:
+        """How many steps it takes at once where nothing has to be seen between them."""
+        return self.recorder.most if self.recorder else 1
 
     def expect(self, steps: Iterable[torch.Tensor]) -> None:
         """Say which samples the next steps will be given, so that those that lie on a disk can be read meanwhile."""
         self.split.expect((piece for rows in steps for piece in rows.split(self.batch)), self.world.share)
 
-    def __call__(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
-        """Take the step with these samples and return its loss. Raises NotFinite before the update.
+    def __call__(self, rows: torch.Tensor, epoch: int, index: int, normed: bool = False, steps: int = 1) -> Found:
+        """Take the step with these samples, or several from it on. Raises NotFinite before the update.
 
         `rows` are the numbers of the samples, int64, one axis; `epoch` and `index`, the step in it, say what
-        augmentation draws. The loss has no axes, and is on the device.
+        augmentation draws; `normed` that the norm will be asked for. What is found is on the device.
         """
-        if self.turns:
-            return self._in_turns(rows, epoch, index)
-        if self.closure:
-            closure: Any = lambda: self._gradients(rows, epoch, index)  # noqa: E731  torch's stub wants a float
-            return cast("torch.Tensor", self.optimizer.step(closure))
-        loss = self._gradients(rows, epoch, index)
-        self.optimizer.step()
-        return loss
+        if self.recorder:
+            return self.recorder(rows, epoch, index, normed, steps)
+        if not self.turns and not self.closure:
+            return self.plain(rows, epoch, index)
+        found = (self._in_turns if self.turns else self._searched)(rows, epoch, index)
+        self.update.behind(epoch * self.per_epoch + index + 1)
+        return found
 
-    def _gradients(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
-        """The loss over these samples, its gradients left in the parameters. Raises NotFinite."""
+    def plain(self, rows: torch.Tensor, epoch: int, index: int) -> Found:
+        """Take the step one kernel at a time. Raises NotFinite before the update."""
+        found = self._found(rows, epoch, index)
+        self.update(epoch * self.per_epoch + index + 1)
+        return found
+
+    def _searched(self, rows: torch.Tensor, epoch: int, index: int) -> Found:
+        """A step whose optimizer has the gradients computed as often as it likes. Raises NotFinite."""
+        newest = list[Found]()
+
+        def closure() -> torch.Tensor:
+            newest[:] = [self._found(rows, epoch, index)]
+            self.update.shorten()
+            return newest[0].loss
+
+        given: Any = closure  # torch's stub wants a float
+        loss = cast("torch.Tensor", self.optimizer.step(given))
+        return newest[0]._replace(loss=loss)
+
+    def _found(self, rows: torch.Tensor, epoch: int, index: int) -> Found:
+        """What a step finds with these samples, its gradients left in the parameters. Raises NotFinite."""
+        counts = [len(piece) for piece in rows.split(self.batch)]
+        found = self.passes(counts, self.batches(rows, epoch, index))
+        if self.reads and not isfinite(value := found.loss.item()):
+            raise NotFinite(value)
+        return found
+
+    def passes(self, counts: Sequence[int], batches: Iterable[Batch]) -> Found:
+        """What a step finds in batches of so many samples in all processes, its gradients left in the parameters."""
         self.optimizer.zero_grad()
-        if len(rows) <= self.batch:
-            batch = self._batch(rows, epoch, index, 0)
+        if len(counts) == 1:
+            (batch,) = batches
+            self._begin(counts[0])
             with strictly(self.strict is True):
-                found = self.recorder(self._one_batch, *batch) if self.recorder else self._one_batch(*batch)
-                loss, self.share, self.losses = found
-        elif self.objective.several:
-            loss, _, self.losses = self._several_in_pieces(rows, epoch, index)
+                found = self._one_batch(*batch)
         else:
-            loss = self._in_pieces(rows, epoch, index)
-        loss = self.world.sum(loss.detach())
+            found = (self._several_in_pieces if self.objective.several else self._in_pieces)(counts, batches)
+        loss, parts = self.world.sum(found.loss.detach()), found.parts
         if self.penalties:
             loss = self.penalties.added(loss)
-        if self.losses is not None and self.world.size > 1:
-            self.losses = torch.stack([self.world.sum(self.losses[0].clone()), self.losses[1]])
-        if self.reads and not isfinite(value := loss.item()):
-            raise NotFinite(value)
+        if parts is not None and self.world.size > 1:
+            parts = torch.stack([self.world.sum(parts[0].clone()), parts[1]])
         if self.objective.owns_parameters:
             self.world.average_gradients(self.objective.module.parameters())
-        if self.clip is not None:
-            self.clipped = nn.utils.clip_grad_norm_(self.parameters, self.clip)
-        return loss
+        return Found(loss, found.share, parts)
 
-    def norm(self) -> torch.Tensor | None:
-        """The norm of the newest step's gradient before it was clipped; None where players take turns."""
-        return None if self.turns else norm_of(self.parameters, self.clipped)
+    def norm(self, found: Found) -> torch.Tensor | None:
+        """The norm that the gradient of the newest step had before it was clipped; None where players take turns."""
+        if self.turns or found.norm is not None:
+            return found.norm
+        return self.update.norm()
 
-    def _in_turns(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
+    def _in_turns(self, rows: torch.Tensor, epoch: int, index: int) -> Found:
         """A step in which players move one after the other, each by its own losses over the same batch.
 
-        Returns the loss of the network. Raises NotFinite before the update of the player whose loss is not.
+        The loss is that of the network. Raises NotFinite before the update of the player whose loss is not.
         """
         assert self.networks is not None
         step = epoch * self.per_epoch + index
         moving = [turn for turn in self.turns if step % turn.every == 0]
+        self._begin(len(rows))
         inputs, target = self._batch(rows, epoch, index, 0)
         scene = self.networks.scene(self.forward, inputs, target, training=True)
         scene.learns = any(turn.network == MAIN for turn in moving)
         places = {name: place for place, name in enumerate(self.objective.names)}
-        self.losses = torch.zeros(2, len(places), device=self.device)
+        parts = torch.zeros(2, len(places), device=self.device)
         own = torch.zeros((), device=self.device)
-        self.share = torch.zeros_like(own)
+        share = torch.zeros_like(own)
         for turn in moving:
             for each in self.turns:
                 each.optimizer.zero_grad()
@@ -162,92 +197,95 @@ class Stepper:
             scene.moved(turn.network)
             assert found.parts is not None
             taken = [places[name] for name in turn.losses]
-            self.losses[:, taken] = found.parts
+            parts[:, taken] = found.parts
             if turn.name == MAIN:
-                own, self.share = loss, torch.full_like(own, float(len(rows)))
+                own, share = loss, torch.full_like(own, float(len(rows)))
         if self.world.size > 1:
-            self.losses = torch.stack([self.world.sum(self.losses[0].clone()), self.losses[1]])
-        return own
+            parts = torch.stack([self.world.sum(parts[0].clone()), parts[1]])
+        return Found(own, share, parts)
 
     def _one_batch(self, inputs: tuple[torch.Tensor, ...], target: Target) -> Found:
         """The loss of a batch that is all of a step, and its share; its gradients are left in the parameters."""
-        self.spread.will_backward(last=True)
         if self.objective.several:
             return self._several(inputs, target)
         loss, share = self._loss(inputs, target)
         self.world.backward(loss)
         return Found(loss.detach(), share)
 
-    def _in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> torch.Tensor:
+    def _in_pieces(self, counts: Sequence[int], batches: Iterable[Batch]) -> Found:
         """The same for more samples than fit into a batch: each piece counts for its share of them."""
         total, whole = (torch.zeros((), device=self.device) for _ in range(2))
         share: torch.Tensor | None = None
-        pieces = rows.split(self.batch)
-        for number, piece in enumerate(pieces):
-            self.spread.will_backward(last=number == len(pieces) - 1)
-            inputs, target = self._batch(piece, epoch, index, number)
+        for number, (count, (inputs, target)) in enumerate(zip(counts, batches, strict=True)):
+            self._begin(count, last=number == len(counts) - 1)
             with strictly(self.strict is True):
                 loss, share = self._loss(inputs, target)
                 if share is not None:
                     whole += share
                     loss = loss * share
                 elif not self.objective.sums:
-                    loss = loss * (len(piece) / len(rows))
+                    loss = loss * (count / sum(counts))
                 self.world.backward(loss)
             total += loss.detach()
         if share is None:
-            return total
+            return Found(total)
         # What all pieces count for is known only now, so that their mean is made of the finished sums.
-        self.share, whole = whole, whole.where(whole > 0, 1)
+        divisor = whole.where(whole > 0, 1)
         for parameter in self.parameters:
             if parameter.grad is not None:
-                parameter.grad.div_(whole)
-        return total / whole
+                parameter.grad.div_(divisor)
+        return Found(total / divisor, whole)
 
-    def _several_in_pieces(self, rows: torch.Tensor, epoch: int, index: int) -> Found:
+    def _several_in_pieces(self, counts: Sequence[int], batches: Iterable[Batch]) -> Found:
         """The same for several losses, each of which is a mean over the step before they are added up.
 
         Where samples count differently, what all pieces count for has to be known before the first of them is passed
         backward, and so they are held together; else each is read in its turn.
         """
-        pieces = rows.split(self.batch)
-        batches = (self._batch(piece, epoch, index, number) for number, piece in enumerate(pieces))
         held = [*batches] if self.objective.uneven or not self.checked else []
         wholes: dict[str, torch.Tensor] = {}
         total, parts = torch.zeros((), device=self.device), torch.zeros(())
-        for number, (piece, (inputs, target)) in enumerate(zip(pieces, held or batches, strict=True)):
-            self.spread.will_backward(last=number == len(pieces) - 1)
-            if held:
-                self.count = len(piece)
-                self.world.begin_batch(len(piece))
+        for number, (count, (inputs, target)) in enumerate(zip(counts, held or batches, strict=True)):
+            self._begin(count, last=number == len(counts) - 1)
             with strictly(self.strict is True):
                 outputs = self._outputs(inputs, target)
                 if held and not number:  # by now it is known which losses count samples differently
-                    wholes = self._wholes(pieces, held)
-                found = self._added(outputs, target, len(piece) / len(rows), wholes)
+                    wholes = self._wholes(counts, held)
+                found = self._added(outputs, target, count / sum(counts), wholes)
             total += found.loss
             assert found.parts is not None
             parts = parts + found.parts if number else found.parts
         return Found(total, None, parts)
 
-    def _wholes(self, pieces: Sequence[torch.Tensor], batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
+    def _wholes(self, counts: Sequence[int], batches: Sequence[Batch]) -> dict[str, torch.Tensor]:
         """What all batches of a step count for, by the losses under which samples count differently."""
         found: dict[str, torch.Tensor] = {}
         for criterion in self.objective.criteria:
-            for piece, (_, target) in zip(pieces, batches, strict=True):
+            for count, (_, target) in zip(counts, batches, strict=True):
                 share = criterion.share(criterion.target(target))
                 if isinstance(share, torch.Tensor):
-                    self.world.begin_batch(len(piece))
+                    self.world.begin_batch(count)
                     whole, name = self.world.whole(share), criterion.term.name
                     found[name] = found[name] + whole if name in found else whole
-        self.world.begin_batch(len(pieces[0]))
+        self.world.begin_batch(counts[0])
         return found
+
+    def _begin(self, count: int, last: bool = True) -> None:
+        """Go on to a batch of so many samples in all processes, the last one of its step or not."""
+        self.count = count
+        self.world.begin_batch(count)
+        self.spread.will_backward(last)
+
+    def batches(self, rows: torch.Tensor, epoch: int, index: int) -> Iterator[Batch]:
+        """This process's part of each batch of a step with these samples."""
+        for number, piece in enumerate(rows.split(self.batch)):
+            yield self._batch(piece, epoch, index, number)
 
     def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:
         """This process's part of a batch of these samples, augmented as the place in the run says."""
-        self.count = len(rows)
-        batch = self._drawn(rows, (epoch, index, piece), self.world.begin_batch(len(rows)))
+        batch = self._drawn(rows, (epoch, index, piece), self.world.share(len(rows)))
         if self.strict is None:
+            self.count = len(rows)
             with undone(self.module, self.parameters):
                 self.strict = not needs_leave(lambda: self._one_batch(*batch))
         return batch
@@ -320,32 +358,6 @@ class Stepper:
         total = self.objective.total(losses, part / self.world.size, player)
         self.world.backward(total)
         return Found(total.detach(), None, torch.stack([torch.stack([*losses.values()]).detach(), torch.stack(counts)]))
-
-
-def norm_of(parameters: Iterable[nn.Parameter], known: torch.Tensor | None = None) -> torch.Tensor | None:
-    """The norm of all gradients together, or one that is `known`; None where some are sparse, or only some spread.
-
-    Where they are spread over processes, all of these call it together.
-    """
-    held = [known] if known is not None else [p.grad for p in parameters if p.grad is not None]
-    spread = {hasattr(each, "to_local") for each in held}
-    if len(spread) != 1 or any(each.is_sparse for each in held):
-        return None
-    norm: Any = nn.utils.get_total_norm(held)
-    whole: torch.Tensor = norm.full_tensor() if hasattr(norm, "full_tensor") else norm
-    return whole.float()
-
-
-def _recorder(train: Train, state: State) -> Recorder | None:
-    """What records steps, where that is possible and wanted. Raises UsageError where it is wanted only."""
-    reason = unrecordable(state.module, train, state.device, state.world)
-    reason = reason or "what is frozen thaws on the way" * bool(state.frozen.whens)
-    reason = reason or "players take turns in it" * bool(state.turns)
-    if train.cuda_graph and reason:
-        raise UsageError(refusal(reason))
-    if reason or train.cuda_graph is False:
-        return None
-    return Recorder(state.module, state.trained, required=train.cuda_graph is True)
 
 
 def _repeatable(train: Train, state: State) -> bool:
