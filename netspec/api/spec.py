@@ -20,7 +20,7 @@ from netspec.words import sparing
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from netspec.runs.train import Trained
+    from netspec.runs.train import Measured, Trained
     from netspec.runtime.export.report import Report
     from netspec.sweeps.results import Sweep
 
@@ -86,6 +86,21 @@ class Spec(spec.Spec):
 
         shown = progress_for() if progress else None
         return train(self, Path(folder) if folder else None, resume=resume, progress=shown, allow_outside=allow_outside)
+
+    def measure(self, *, allow_outside: bool = False) -> Measured:
+        """Take steps of the training for some seconds: what one takes, and which settings are faster on this machine.
+
+        Other batches, numbers of threads and orders of maps in memory are tried on the network and its data; nothing of
+        the spec is changed, and nothing is kept. `allow_outside` reads data outside of the spec's folder too. Raises
+        UsageError for a spec without data or training, SpecError for a step that does not fit into memory, DataError,
+        and Diverged where a loss is not finite.
+        """
+        from netspec.runs.room import need_room
+
+        need_room(self)
+        from netspec.runs.train import measure
+
+        return measure(self, allow_outside=allow_outside)
 
     def sweep(
         self,

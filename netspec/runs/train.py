@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,9 @@ from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
 from netspec.runtime.train.run import try_step as run_one
+from netspec.runtime.train.run import try_ways
 from netspec.runtime.train.trial import Trial
+from netspec.runtime.train.ways import Way, preferred
 from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
@@ -131,22 +133,60 @@ def train(
     return Trained(module.eval(), history, folder)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Measured:
+    """What steps of a training take on this machine, and what else was tried of its section `train`."""
+
+    trial: Trial
+    """A step as the spec says it."""
+    tried: tuple[Way, ...]
+    """Every other batch, number of threads and order of maps that was tried."""
+
+    @property
+    def faster(self) -> tuple[Way, ...]:
+        """Of each key the value that trains more samples a second, by more than noise; none where none does."""
+        return preferred(self.tried)
+
+    def __repr__(self) -> str:
+        """How fast it is, and what is faster."""
+        trial = self.trial
+        faster = "".join(f", {way.override} {way.times:.2g} times as many" for way in self.faster)
+        return f"<Measured: {trial.samples / trial.seconds:,.0f} samples/s{faster}>"
+
+
 def try_step(spec: Spec, *, allow_outside: bool = False, doubt: str = "") -> Trial:
     """Take one step of a spec's training and say what it took; no run folder is made, and nothing is kept.
 
-    Raises UsageError for a spec without data or training, and DataError.
+    Raises UsageError for a spec without data or training, DataError, and Diverged where its loss is not finite.
     """
+    with _in_place(spec, allow_outside=allow_outside, doubt=doubt) as (args, about):
+        return run_one(*args, **about)
+
+
+def measure(spec: Spec, *, allow_outside: bool = False) -> Measured:
+    """The same, and try for some seconds what of the section `train` makes steps faster here.
+
+    Raises UsageError for a spec without data or training, DataError, and Diverged where a loss is not finite.
+    """
+    with _in_place(spec, allow_outside=allow_outside) as (args, about):
+        return Measured(*try_ways(*args, **about))
+
+
+@contextlib.contextmanager
+def _in_place(
+    spec: Spec, *, allow_outside: bool, doubt: str = ""
+) -> Iterator[tuple[tuple[nn.Module, Train, Data], dict[str, Any]]]:
+    """Within it network, section and data of a step that is only tried are there, and what else is known of it."""
     with joined() as world:
         section, data = _read(spec, world, None, allow_outside=allow_outside, doubt=doubt)
     torch.manual_seed(section.seed)
     module = build(spec, reorder=section.reorder)
     need_fit(spec, data)
     fill_from_data(module, spec, data.train)
-    networks = networks_of(spec, data)
-    about: dict[str, Any] = {"frozen": spec.graph.weights.freeze, "networks": networks}
-    about["last"] = last_layers(spec.graph, section)
+    about: dict[str, Any] = {"frozen": spec.graph.weights.freeze, "networks": networks_of(spec, data)}
+    about |= {"last": last_layers(spec.graph, section), "outputs": tuple(spec.graph.trained_outputs)}
     with pointing_into(spec.document.source):
-        return run_one(module, section, data, outputs=tuple(spec.graph.trained_outputs), **about)
+        yield (module, section, data), about
 
 
 def _look(spec: Spec, section: Train, data: Data, weights: Path, seconds: float) -> dict[str, Any]:
