@@ -81,11 +81,14 @@ class Spec(spec.Spec):
         from netspec.runs.room import need_room
 
         need_room(self)
+        from netspec.runs.ahead import reading
+
+        begun = None if resume else reading(self, allow_outside=allow_outside)
         from netspec.runs.train import train
         from netspec.runtime.train.telling import progress_for
 
-        shown = progress_for() if progress else None
-        return train(self, Path(folder) if folder else None, resume=resume, progress=shown, allow_outside=allow_outside)
+        shown, place = progress_for() if progress else None, Path(folder) if folder else None
+        return train(self, place, resume=resume, progress=shown, allow_outside=allow_outside, reading=begun)
 
     def measure(self, *, allow_outside: bool = False) -> Measured:
         """Take steps of the training for some seconds: what one takes, and which settings are faster on this machine.

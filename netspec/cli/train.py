@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, within
+from netspec.cli.common import (
+    allow_outside,
+    as_json,
+    importing,
+    inputs_of,
+    limited,
+    load,
+    show,
+    show_json,
+    talk,
+    within,
+)
 from netspec.cli.targets import Exported, Folder
 from netspec.files import need_writable
 from netspec.words import in_shell
@@ -104,12 +115,16 @@ def command(
         _try(loaded, expected, allow_outside=allow_outside, doubt=doubt, as_json=as_json)
         return
     _spread(arguments, nproc)
-    from netspec.api.run import Run
-    from netspec.runs.train import train
-    from netspec.runtime.device.process_group import joined
-    from netspec.runtime.store.own import REPORT
-    from netspec.runtime.store.run_folder import fresh_folder
-    from netspec.runtime.train.telling import progress_for
+    from netspec.runs.ahead import reading
+
+    begun = reading(loaded, allow_outside=allow_outside, doubt=doubt) if resume is None else None
+    with importing():
+        from netspec.api.run import Run
+        from netspec.runs.train import train
+        from netspec.runtime.device.process_group import joined
+        from netspec.runtime.store.own import REPORT
+        from netspec.runtime.store.run_folder import fresh_folder
+        from netspec.runtime.train.telling import progress_for
 
     with joined() as world:
         place = world.from_main(folder or fresh_folder("runs", loaded.name))
@@ -120,6 +135,7 @@ def command(
             allow_outside=allow_outside,
             doubt=doubt,
             world=world,
+            reading=begun,
         )
     if not world.main:
         return

@@ -24,6 +24,7 @@ from netspec.runs.networks import networks_of
 from netspec.runs.proving import prove
 from netspec.runs.report import Reporting
 from netspec.runtime.data.compatibility import need_fit, remarks
+from netspec.runtime.data.reading import Reading
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.device import choose_device
 from netspec.runtime.device.process_group import World, joined
@@ -76,12 +77,13 @@ def train(
     allow_outside: bool = False,
     doubt: str = "",
     world: World | None = None,
+    reading: Reading | None = None,
 ) -> Trained:
     """Train a spec's network on its data, into a run folder if one is named.
 
     `resume` goes on with the run that is there, or begins it again where it was stopped before its first checkpoint;
     it must be the same experiment. "auto" does so where there is a run, and else begins one. With a `doubt` about the
-    spec's folder no file there is opened, unless that is allowed.
+    spec's folder no file there is opened, unless that is allowed. `reading` waits for data that was read ahead.
     Under torchrun every process calls it, and folder and screen belong to the first of them; `world` is known where
     they have joined before.
     Raises UsageError for a spec without data or training, or another than the run began with, DataError, Diverged
@@ -97,7 +99,8 @@ def train(
             if folder and there:
                 _need_same(spec, folder)
             known = learnt_in(folder) if folder and going_on else None
-            section, data = _read(spec, world, known, allow_outside=allow_outside, doubt=doubt)
+            about_data: dict[str, Any] = {"allow_outside": allow_outside, "doubt": doubt, "reading": reading}
+            section, data = _read(spec, world, known, **about_data)
             torch.manual_seed(section.seed)
             module = build(spec, undrawn=going_on, reorder=section.reorder, folder=folder)
             need_fit(spec, data)
@@ -210,12 +213,18 @@ def _opened(
 
 
 def _read(
-    spec: Spec, world: World, learnt: Mapping[str, Any] | None, *, allow_outside: bool, doubt: str
+    spec: Spec,
+    world: World,
+    learnt: Mapping[str, Any] | None,
+    *,
+    allow_outside: bool,
+    doubt: str,
+    reading: Reading | None = None,
 ) -> tuple[Train, Data]:
     """The `train` section and the data, on the device that trains. Raises UsageError where one is not there."""
     section = spec.experiment.train
     device = choose_device(section.device, world) if section else "cpu"
-    data = data_of(spec, allow_outside, learnt, device=device, doubt=doubt)
+    data = data_of(spec, allow_outside, learnt, device=device, doubt=doubt, reading=reading)
     if section is None:
         raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
     return section, data
