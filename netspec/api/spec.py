@@ -20,7 +20,8 @@ from netspec.words import sparing
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from netspec.runs.train import Measured, Trained
+    from netspec.runs.measuring import Measured
+    from netspec.runs.train import Trained
     from netspec.runtime.export.report import Report
     from netspec.sweeps.results import Sweep
 
@@ -101,7 +102,7 @@ class Spec(spec.Spec):
         from netspec.runs.room import need_room
 
         need_room(self)
-        from netspec.runs.train import measure
+        from netspec.runs.measuring import measure
 
         return measure(self, allow_outside=allow_outside)
 

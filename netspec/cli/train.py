@@ -152,7 +152,7 @@ def command(
 
 def _try(spec: Spec, expected: Forecast | None, *, allow_outside: bool, doubt: str, as_json: bool) -> None:
     """Take one step and show what it took beside its forecast."""
-    from netspec.runs.train import try_step
+    from netspec.runs.measuring import try_step
     from netspec.views.forecast import compared, facts, lines
 
     trial = try_step(spec, allow_outside=allow_outside, doubt=doubt)

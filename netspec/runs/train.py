@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,6 @@ from netspec.runs.data import data_of
 from netspec.runs.findings import findings
 from netspec.runs.learnt import LEARNT, learnt_in
 from netspec.runs.networks import networks_of
-from netspec.runs.proving import prove
 from netspec.runs.report import Reporting
 from netspec.runtime.data.compatibility import need_fit, remarks
 from netspec.runtime.data.reading import Reading
@@ -38,10 +37,6 @@ from netspec.runtime.train.history import History
 from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
-from netspec.runtime.train.run import try_step as run_one
-from netspec.runtime.train.run import try_ways
-from netspec.runtime.train.trial import Trial
-from netspec.runtime.train.ways import Way, preferred
 from netspec.sections.train import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
@@ -100,7 +95,7 @@ def train(
                 _need_same(spec, folder)
             known = learnt_in(folder) if folder and going_on else None
             about_data: dict[str, Any] = {"allow_outside": allow_outside, "doubt": doubt, "reading": reading}
-            section, data = _read(spec, world, known, **about_data)
+            section, data = read(spec, world, known, **about_data)
             torch.manual_seed(section.seed)
             module = build(spec, undrawn=going_on, reorder=section.reorder, folder=folder)
             need_fit(spec, data)
@@ -130,66 +125,12 @@ def train(
                     reporting.broken_off()
                 raise
         if folder and world.main:
+            from netspec.runs.proving import prove  # a run that is stopped before needs none of it
+
             prove(spec, data, folder)
         if folder and reporting is not None:
             reporting.end(partial(_look, spec, section, data, best_weights(folder)), history.seconds)
     return Trained(module.eval(), history, folder)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Measured:
-    """What steps of a training take on this machine, and what else was tried of its section `train`."""
-
-    trial: Trial
-    """A step as the spec says it."""
-    tried: tuple[Way, ...]
-    """Every other batch, number of threads and order of maps that was tried."""
-
-    @property
-    def faster(self) -> tuple[Way, ...]:
-        """Of each key the value that trains more samples a second, by more than noise; none where none does."""
-        return preferred(self.tried)
-
-    def __repr__(self) -> str:
-        """How fast it is, and what is faster."""
-        trial = self.trial
-        faster = "".join(f", {way.override} {way.times:.2g} times as many" for way in self.faster)
-        return f"<Measured: {trial.samples / trial.seconds:,.0f} samples/s{faster}>"
-
-
-def try_step(spec: Spec, *, allow_outside: bool = False, doubt: str = "") -> Trial:
-    """Take one step of a spec's training and say what it took; no run folder is made, and nothing is kept.
-
-    Raises UsageError for a spec without data or training, DataError, and Diverged where its loss is not finite.
-    """
-    with _in_place(spec, allow_outside=allow_outside, doubt=doubt) as (args, about):
-        return run_one(*args, **about)
-
-
-def measure(spec: Spec, *, allow_outside: bool = False) -> Measured:
-    """The same, and try for some seconds what of the section `train` makes steps faster here.
-
-    Raises UsageError for a spec without data or training, DataError, and Diverged where a loss is not finite.
-    """
-    with _in_place(spec, allow_outside=allow_outside) as (args, about):
-        return Measured(*try_ways(*args, **about))
-
-
-@contextlib.contextmanager
-def _in_place(
-    spec: Spec, *, allow_outside: bool, doubt: str = ""
-) -> Iterator[tuple[tuple[nn.Module, Train, Data], dict[str, Any]]]:
-    """Within it network, section and data of a step that is only tried are there, and what else is known of it."""
-    with joined() as world:
-        section, data = _read(spec, world, None, allow_outside=allow_outside, doubt=doubt)
-    torch.manual_seed(section.seed)
-    module = build(spec, reorder=section.reorder)
-    need_fit(spec, data)
-    fill_from_data(module, spec, data.train)
-    about: dict[str, Any] = {"frozen": spec.graph.weights.freeze, "networks": networks_of(spec, data)}
-    about |= {"last": last_layers(spec.graph, section), "outputs": tuple(spec.graph.trained_outputs)}
-    with pointing_into(spec.document.source):
-        yield (module, section, data), about
 
 
 def _look(spec: Spec, section: Train, data: Data, weights: Path, seconds: float) -> dict[str, Any]:
@@ -212,7 +153,7 @@ def _opened(
     return run, there, saved
 
 
-def _read(
+def read(
     spec: Spec,
     world: World,
     learnt: Mapping[str, Any] | None,

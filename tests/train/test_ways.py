@@ -14,7 +14,7 @@ import torch
 
 import netspec
 from netspec.errors import Diverged
-from netspec.runs.train import Measured, try_step
+from netspec.runs.measuring import Measured, try_step
 from netspec.runtime.train import trial, ways
 from netspec.runtime.train.trial import Trial
 from netspec.runtime.train.ways import Way, Ways, preferred

@@ -9,7 +9,7 @@ import pytest
 
 import netspec
 from netspec.errors import UsageError
-from netspec.runs.train import try_step
+from netspec.runs.measuring import try_step
 from netspec.runtime.train import trial
 from netspec.views import last_layers
 from netspec.views.forecast import Forecast, forecast, lacking, lines, need_sizes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -30,8 +29,6 @@ from netspec.runtime.train.loop import Trainer
 from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.signals import StopSignals
-from netspec.runtime.train.trial import Trial, hold_still, tried
-from netspec.runtime.train.ways import Speeds, Way, Ways, over_maps
 from netspec.sections.train import Train
 from netspec.weights.freezing import UNFROZEN, Frozen
 
@@ -72,58 +69,14 @@ def train(
         text = "players of one network cannot take turns in a run of several processes, whose ways to agree are fixed"
         raise UsageError(f"{text}. Give each a network of its own, spec, or train with one process.")
     about = (meaning, frozen, outputs, networks, last)
-    with _placed(module, train, data, run, progress, world, about) as trainer:
+    with placed(module, train, data, run, progress, world, about) as trainer:
         if resume:
             trainer.resume()
         return trainer.run_all()
 
 
-def try_step(module: nn.Module, train: Train, data: Data, *, outputs: Sequence[str] = (), **about: Any) -> Trial:
-    """Take one step and say what it took, with the same arguments; nothing is kept.
-
-    Raises SpecError, DataError and Diverged.
-    """
-    with _alone(module, train, data, outputs, about) as trainer:
-        return tried(trainer)
-
-
-def try_ways(
-    module: nn.Module, train: Train, data: Data, *, outputs: Sequence[str] = (), **about: Any
-) -> tuple[Trial, tuple[Way, ...]]:
-    """The same, and then for some seconds other ways to take it: each that was tried, whether it is faster or not.
-
-    Of a step that is compiled there are none, because each would be compiled for itself.
-    """
-    with _alone(module, train, data, outputs, about) as trainer:
-        trial = tried(trainer)
-        if train.compile:
-            return trial, ()
-        ways = Ways(trainer, trial)
-        found, before = [*ways.batches(), *ways.threads()], (trial.samples / trial.seconds, *ways.speeds())
-    if over_maps(module) and ways.has_time(trial.seconds):
-        key, other = "channels_last", not wants_channels_last(module, train)
-
-        def speeds(section: Train) -> Speeds:
-            with _alone(module, section, data, outputs, about) as trainer:
-                trainer.first_batch()
-                hold_still(trainer)
-                return Ways(trainer, trial).speeds()
-
-        way = Way(key, other, speeds(train.replace(**{key: other})), before)
-        found.append(way.against(speeds(train)) if way.faster else way)
-    return trial, tuple(found)
-
-
-def _alone(
-    module: nn.Module, train: Train, data: Data, outputs: Sequence[str], about: Mapping[str, Any]
-) -> contextlib.AbstractContextManager[Trainer]:
-    """Within it a run is in place of which nothing is kept."""
-    named = (None, about.get("frozen", UNFROZEN), outputs, about.get("networks"), about.get("last", ()))
-    return _placed(module, train, data, None, None, ALONE, named)
-
-
 @contextlib.contextmanager
-def _placed(
+def placed(
     module: nn.Module,
     train: Train,
     data: Data,
