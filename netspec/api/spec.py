@@ -21,6 +21,7 @@ from netspec.words import sparing
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from netspec.runs.measuring import Measured
     from netspec.runs.train import Trained
     from netspec.runtime.export.report import Report
     from netspec.sweeps.results import Sweep
@@ -82,11 +83,29 @@ class Spec(spec.Spec):
         from netspec.runs.room import need_room
 
         need_room(self)
+        from netspec.runs.ahead import reading
+
+        begun = None if resume else reading(self, allow_outside=allow_outside)
         from netspec.runs.train import train
         from netspec.runtime.train.telling import progress_for
 
-        shown = progress_for() if progress else None
-        return train(self, Path(folder) if folder else None, resume=resume, progress=shown, allow_outside=allow_outside)
+        shown, place = progress_for() if progress else None, Path(folder) if folder else None
+        return train(self, place, resume=resume, progress=shown, allow_outside=allow_outside, reading=begun)
+
+    def measure(self, *, allow_outside: bool = False) -> Measured:
+        """Take steps of the training for some seconds: what one takes, and which settings are faster on this machine.
+
+        Other batches, numbers of threads and orders of maps in memory are tried on the network and its data; nothing of
+        the spec is changed, and nothing is kept. `allow_outside` reads data outside of the spec's folder too. Raises
+        UsageError for a spec without data or training, SpecError for a step that does not fit into memory, DataError,
+        and Diverged where a loss is not finite.
+        """
+        from netspec.runs.room import need_room
+
+        need_room(self)
+        from netspec.runs.measuring import measure
+
+        return measure(self, allow_outside=allow_outside)
 
     def sweep(
         self,

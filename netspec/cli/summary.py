@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--fit", type=Bytes(), metavar="BYTES", help="With --train: the largest batch for memory such as 24GB.")
 @click.option("--size", "sizes", type=Named(), multiple=True, metavar="T=NUMBER", help="With --train: an open size.")
 @click.option(
-    "--measure", is_flag=True, help="With --train: take steps for a second, and tell how long an epoch takes."
+    "--measure", is_flag=True, help="With --train: take steps for some seconds; how long is an epoch, what is faster?"
 )
 @click.option("--weights", "of_weights", is_flag=True, help="Show what becomes of the weights that it names instead.")
 @click.option("--samples", type=click.IntRange(1), help="With --train: the training samples, if the spec cannot tell.")
@@ -71,17 +71,18 @@ def _show_training(
     if fit is not None:
         forecast.need_sizes(expected)
     if measure:
-        from netspec.runs.train import try_step
+        from netspec.views import faster
 
-        trial = try_step(spec)
+        measured = spec.measure()
+        trial, ways = measured.trial, (measured.faster, measured.tried)
     if as_json:
         told = {"fit": {"bytes": fit, "batch": expected.fitting(fit)}} if fit is not None else {}
-        told |= {"measured": forecast.compared(expected, trial)} if measure else {}
+        told |= {"measured": {**forecast.compared(expected, trial), **faster.listed(*ways)}} if measure else {}
         show_json({**planned.listed(), "forecast": {**expected.listed(), **told}})
         return
     lines = [*forecast.lines(expected)]
     lines += forecast.fitting(expected, fit) if fit is not None else []
-    lines += forecast.facts(expected, trial) if measure else []
+    lines += [*forecast.facts(expected, trial), *faster.lines(*ways)] if measure else []
     show("\n".join([training.text(planned), "", *lines]))
 
 

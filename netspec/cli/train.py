@@ -10,7 +10,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from netspec.cli.common import allow_outside, as_json, inputs_of, limited, load, show, show_json, talk, within
+from netspec.cli.common import (
+    allow_outside,
+    as_json,
+    importing,
+    inputs_of,
+    limited,
+    load,
+    show,
+    show_json,
+    talk,
+    within,
+)
 from netspec.cli.targets import Exported, Folder
 from netspec.files import need_writable
 from netspec.words import in_shell
@@ -120,7 +131,7 @@ def command(
 
 def _try(spec: Spec, expected: Forecast | None, *, allow_outside: bool, doubt: str, as_json: bool) -> None:
     """Take one step and show what it took beside its forecast."""
-    from netspec.runs.train import try_step
+    from netspec.runs.measuring import try_step
     from netspec.views.forecast import compared, facts, lines
 
     trial = try_step(spec, allow_outside=allow_outside, doubt=doubt)
@@ -144,11 +155,15 @@ def _train(
     spec: Spec, folder: Path | None, resume: str | None, *, allow_outside: bool, doubt: str
 ) -> tuple[Run, History] | None:
     """Train with all processes: the run and how it went, for the first of them; None for the others."""
-    from netspec.api.run import Run
-    from netspec.runs.train import train
-    from netspec.runtime.device.process_group import joined
-    from netspec.runtime.store.run_folder import fresh_folder
-    from netspec.runtime.train.telling import progress_for
+    from netspec.runs.ahead import reading
+
+    begun = reading(spec, allow_outside=allow_outside, doubt=doubt) if resume is None else None
+    with importing():
+        from netspec.api.run import Run
+        from netspec.runs.train import train
+        from netspec.runtime.device.process_group import joined
+        from netspec.runtime.store.run_folder import fresh_folder
+        from netspec.runtime.train.telling import progress_for
 
     with joined() as world:
         place = world.from_main(folder or fresh_folder("runs", spec.name))
@@ -159,6 +174,7 @@ def _train(
             allow_outside=allow_outside,
             doubt=doubt,
             world=world,
+            reading=begun,
         )
     return (Run.read(place, root=spec.root), trained.history) if world.main else None
 

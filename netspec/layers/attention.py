@@ -190,11 +190,10 @@ def attended(
     `prefix` is before the names of its parameters.
     """
     query, key, value = (x.transpose(0, 1) if op.batch_first else x for x in given)
-    width, *others = (need_known(x.shape[-1], -1) for x in (query, key, value))
+    width, of_keys, of_values = (need_known(x.shape[-1], -1) for x in (query, key, value))
     more = bool(getattr(op, "add_bias_kv", False))
-    own = {
-        name: tape.own(f"{prefix}{name}") for name in attention_parameters(width, others[0], others[1], op.bias, more)
-    }
+    names = attention_parameters(width, of_keys, of_values, op.bias, more)
+    own = {name: tape.own(f"{prefix}{name}") for name in names}
     parts = _projected(tape, own, (query, key, value), given)
     length, batch = query.shape[:2]
     each = width // heads

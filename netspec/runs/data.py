@@ -10,6 +10,7 @@ import torch
 from netspec.errors import UsageError
 from netspec.runs.compared import compared_in
 from netspec.runtime.data.loading import load_data
+from netspec.runtime.data.reading import Reading
 from netspec.runtime.data.split import Data
 from netspec.spec import Spec
 
@@ -23,14 +24,17 @@ def data_of(
     hold: bool = True,
     ahead: bool = True,
     doubt: str = "",
+    reading: Reading | None = None,
 ) -> Data:
     """The data that a spec names. Raises UsageError where it names none, DataError.
 
-    With a `doubt` about its folder no file there is opened, unless that is allowed.
+    With a `doubt` about its folder no file there is opened, unless that is allowed. `reading` waits for what was read
+    ahead, as is possible where nothing has been `learnt`.
     """
     section = spec.experiment.data
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
     compared = compared_in(spec)
     known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "ahead": ahead, "compared": compared}
+    known["reading"] = reading
     return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)

@@ -15,7 +15,6 @@ from netspec.dims import Size, substitute
 from netspec.files import saving, sha256
 from netspec.graph.model import Graph
 from netspec.ops.sources import Noise
-from netspec.runs.cells import cells_of
 from netspec.runs.raw import raw_forms
 from netspec.runs.validation import part_of, untouched, validation
 from netspec.runtime.data.split import Data
@@ -66,7 +65,10 @@ def proof_now(spec: Spec, network: nn.Module, data: Data | None, weights: str = 
         seen = _few(next(validation(spec, data), ()))
         examples = Examples(spec.graph.inputs, seen)
         forms = tuple(raw_forms(data.learnt)) if data is not None and _has_raw(spec, data) else ()
-        if data is not None and spec.experiment.data is not None and forms:
+        whole = any(dtype == "int64" for _, dtype, _ in forms)
+        if data is not None and spec.experiment.data is not None and whole:
+            from netspec.runs.cells import cells_of  # knows tables and texts, which most data is not
+
             for place, cells in cells_of(spec.experiment.data.source, data.learnt, in_bytes=False).items():
                 examples.pools[place] = cells.pool() if cells.tables else examples.pools[place]
         given = _few(_begun(data)) if data is not None and forms else ()

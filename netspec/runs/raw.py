@@ -10,7 +10,6 @@ from netspec.dims import BATCH
 from netspec.emit.onnx.transforms import bare
 from netspec.errors import UsageError
 from netspec.exporters.base import NeedsTorch
-from netspec.runs.cells import cells_of, fills_of
 from netspec.runtime.data.in_use import known_steps
 from netspec.runtime.export.emission import Ahead
 from netspec.runtime.export.made_up import Between, Form
@@ -45,6 +44,8 @@ def taken_raw(spec: Spec, whole: bool, given: str | None, learnt: Mapping[str, A
     for placed in (*use[0], *use[2]):
         for place in placed.inputs:
             steps.setdefault(place, []).append(placed.step)
+    from netspec.runs.cells import cells_of, fills_of  # knows tables and texts, which most data is not
+
     cells = cells_of(section.source, learnt, given == "uint8")
     if not whole and any(each.tables for each in cells.values()):
         text = "the numbers of its characters are not those of bytes"

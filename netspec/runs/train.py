@@ -21,9 +21,9 @@ from netspec.runs.data import data_of
 from netspec.runs.findings import findings
 from netspec.runs.learnt import LEARNT, learnt_in
 from netspec.runs.networks import networks_of
-from netspec.runs.proving import prove
 from netspec.runs.report import Reporting
 from netspec.runtime.data.compatibility import need_fit, remarks
+from netspec.runtime.data.reading import Reading
 from netspec.runtime.data.split import Data
 from netspec.runtime.device.device import choose_device
 from netspec.runtime.device.process_group import World, joined
@@ -38,8 +38,6 @@ from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
-from netspec.runtime.train.run import try_step as run_one
-from netspec.runtime.train.trial import Trial
 from netspec.sections.train_record import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
@@ -75,12 +73,13 @@ def train(
     allow_outside: bool = False,
     doubt: str = "",
     world: World | None = None,
+    reading: Reading | None = None,
 ) -> Trained:
     """Train a spec's network on its data, into a run folder if one is named.
 
     `resume` goes on with the run that is there, or begins it again where it was stopped before its first checkpoint;
     it must be the same experiment. "auto" does so where there is a run, and else begins one. With a `doubt` about the
-    spec's folder no file there is opened, unless that is allowed.
+    spec's folder no file there is opened, unless that is allowed. `reading` waits for data that was read ahead.
     Under torchrun every process calls it, and folder and screen belong to the first of them; `world` is known where
     they have joined before.
     Raises UsageError for a spec without data or training, or another than the run began with, DataError, Diverged
@@ -96,7 +95,8 @@ def train(
             if folder and there:
                 _need_same(spec, folder)
             known = learnt_in(folder) if folder and going_on else None
-            section, data = _read(spec, world, known, allow_outside=allow_outside, doubt=doubt)
+            about: dict[str, Any] = {"allow_outside": allow_outside, "doubt": doubt, "reading": reading}
+            section, data = read(spec, world, known, **about)
             module, networks = _drawn(spec, section, data, folder, undrawn=going_on)
             if world.main:
                 progress.tell([one_line(line) for line in data.told])
@@ -122,27 +122,11 @@ def train(
                 last=last_layers(spec.graph, section),
             )
         if reporting is not None:
+            from netspec.runs.proving import prove  # a run that is stopped before needs none of it
+
             prove(spec, data, reporting.folder)
             reporting.end(partial(_look, spec, section, data, best_weights(reporting.folder)), history.seconds)
     return Trained(module.eval(), history, folder)
-
-
-def try_step(spec: Spec, *, allow_outside: bool = False, doubt: str = "") -> Trial:
-    """Take one step of a spec's training and say what it took; no run folder is made, and nothing is kept.
-
-    Raises UsageError for a spec without data or training, and DataError.
-    """
-    with joined() as world:
-        section, data = _read(spec, world, None, allow_outside=allow_outside, doubt=doubt)
-    torch.manual_seed(section.seed)
-    module = build(spec, reorder=section.reorder)
-    need_fit(spec, data)
-    fill_from_data(module, spec, data.train)
-    networks = networks_of(spec, data)
-    about: dict[str, Any] = {"frozen": spec.graph.weights.freeze, "networks": networks}
-    about["last"] = last_layers(spec.graph, section)
-    with pointing_into(spec.document.source):
-        return run_one(module, section, data, outputs=tuple(spec.graph.trained_outputs), **about)
 
 
 def _look(spec: Spec, section: Train, data: Data, weights: Path, seconds: float) -> dict[str, Any]:
@@ -165,13 +149,19 @@ def _opened(
     return run, there, saved
 
 
-def _read(
-    spec: Spec, world: World, learnt: Mapping[str, Any] | None, *, allow_outside: bool, doubt: str
+def read(
+    spec: Spec,
+    world: World,
+    learnt: Mapping[str, Any] | None,
+    *,
+    allow_outside: bool,
+    doubt: str,
+    reading: Reading | None = None,
 ) -> tuple[Train, Data]:
     """The `train` section and the data, on the device that trains. Raises UsageError where one is not there."""
     section = spec.experiment.train
     device = choose_device(section.device, world) if section else "cpu"
-    data = data_of(spec, allow_outside, learnt, device=device, doubt=doubt)
+    data = data_of(spec, allow_outside, learnt, device=device, doubt=doubt, reading=reading)
     if section is None:
         raise UsageError(f"{spec.name} cannot be trained: its spec has no train section")
     return section, data

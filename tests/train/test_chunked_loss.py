@@ -196,7 +196,7 @@ def test_the_switch_in_a_spec_and_the_evaluation_of_its_run(tmp_path: Path) -> N
         with few_scores(240), Largest(40) as seen:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("netspec.runs.findings.AT_ONCE", 8 * 40)
-                patch.setattr("netspec.runs.train.prove", lambda *_: None)  # a few samples of the text as it stands
+                patch.setattr("netspec.runs.proving.prove", lambda *_: None)  # a few samples of the text as it stands
                 run = spec.train(tmp_path / f"run{number}")
             assert run.folder is not None
             found = netspec.Run.read(run.folder).evaluate("train")

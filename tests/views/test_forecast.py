@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ import netspec
 from netspec import machine
 from netspec.errors import UsageError
 from netspec.graph.saved import Pass
-from netspec.runs.train import try_step
+from netspec.runs.measuring import try_step
 from netspec.runtime.train import trial
 from netspec.views import last_layers
 from netspec.views.forecast import Forecast, forecast, lacking, lines, need_sizes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,7 +12,6 @@ import numpy as np
 import torch
 
 from netspec.datasets.base import Arrays, Gives, Part
-from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.rows import Rows
 from netspec.datasets.values import measured
 from netspec.errors import DataError
@@ -22,7 +22,7 @@ from netspec.runtime.data.looking import check_steps
 from netspec.runtime.data.memory import room_for, workers_for
 from netspec.runtime.data.mixing import Mixer
 from netspec.runtime.data.prefetch import Reader
-from netspec.runtime.data.reading import doubts, given, range_of, read
+from netspec.runtime.data.reading import Reading, doubts, files_of, given, range_of, read
 from netspec.runtime.data.split import CHUNK, Data, Split, Steps
 from netspec.runtime.data.streaming import Streamed
 from netspec.runtime.data.weighing import Compared
@@ -48,6 +48,7 @@ def load_data(
     hold: bool = True,
     ahead: bool = True,
     compared: Sequence[Compared] = (),
+    reading: Reading | None = None,
 ) -> Data:
     """Read, split and prepare the data of a spec.
 
@@ -57,12 +58,14 @@ def load_data(
     Without `hold`, what can stay in its files does, as is best where only a little of the data is looked at. Without
     `ahead` all that is done to samples is done a batch at a time, and the parts hold them as the source has them. The
     target becomes what it is `compared` as: whole numbers floats for a loss that takes only these, and names of two
-    classes yes and no; of several targets each by its name. Raises DataError.
+    classes yes and no; of several targets each by its name. What has `learnt` nothing may be read ahead, which is what
+    `reading` waits for. Raises DataError.
     """
-    # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
-    files = Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
     learnt = learnt or {}
-    arrays, own = read(section, files, learnt, compared)
+    if reading is None or learnt:
+        files = files_of(section, root, allow_outside=allow_outside, doubt=doubt)
+        reading = partial(read, section, files, learnt, compared)
+    arrays, own = reading()
     section = replace(section, maps=section.maps_of.get(arrays.lead, section.maps))
     inputs, target, others = given(arrays)
     check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()), others)

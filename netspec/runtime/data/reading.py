@@ -5,15 +5,16 @@ Needs no torch. What becomes of it on the way to a network is `loading`'s, or a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from netspec.datasets.base import Arrays
 from netspec.datasets.checks import same_form
-from netspec.datasets.files import Files
+from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.fit import described
 from netspec.datasets.values import Values
 from netspec.runtime.data.answers import as_answers
@@ -28,8 +29,16 @@ from netspec.tensors import Tensor
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
 
+Reading = Callable[[], tuple[Arrays, Mapping[str, Any]]]
+"""Gives what `read` gives, perhaps once it is there."""
 SAMPLED: Final = 16 * 2**20
 """Bytes of an input that are looked at to know which values it has."""
+
+
+def files_of(section: DataSection, root: Path, *, allow_outside: bool = False, doubt: str = "") -> Files:
+    """The files that data is read from, below `root`, and the memory that unpacking them may take."""
+    # Memory that is named may be taken whole; half of the machine's is no leave to unpack that much.
+    return Files(root, allow_outside, doubt, Budget(max(MEMORY, section.reading.memory or 0)))
 
 
 def read(

@@ -199,13 +199,13 @@ def holding_back(call: Callable[..., Any], layers: Sequence[nn.Module]) -> Calla
 def held_back(layers: Sequence[nn.Module]) -> Iterator[None]:
     """Within it these linear layers give Scores; one with hooks, which are to see numbers, runs as it stands."""
     changed = [layer for layer in layers if not layer._forward_hooks and not layer._backward_hooks]
-    for layer in changed:
-        layer.forward = partial(_given, layer)
+    for layer in changed:  # past what a module does when something is set, which takes longer than all else here
+        layer.__dict__["forward"] = partial(_given, layer)
     try:
         yield
     finally:
         for layer in changed:
-            del layer.forward
+            del layer.__dict__["forward"]
 
 
 def _given(layer: nn.Module, hidden: torch.Tensor) -> Scores | torch.Tensor:

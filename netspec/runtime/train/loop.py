@@ -26,7 +26,7 @@ from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Plan, Progress
 from netspec.runtime.train.signals import StopSignals
 from netspec.runtime.train.state import State
-from netspec.runtime.train.step import NotFinite, Stepper
+from netspec.runtime.train.step import AT_ONCE, NotFinite, Stepper
 from netspec.runtime.train.unmeasured import never_finite, never_seen, news, refusal, stand_in
 from netspec.sections.train_record import Train
 from netspec.weights.freezing import UNFROZEN, Frozen
@@ -34,10 +34,6 @@ from netspec.weights.freezing import UNFROZEN, Frozen
 PARTS: Final = {"train": "samples", "val": "for validation", "test": "held out"}
 """What the samples of each part are called."""
 ADVICE: Final = "Begin another run with a smaller lr, a warmup, or clip_grad: 1.0; this one would diverge again."
-AT_ONCE: Final = (
-    "No learning came before it: what the network begins with, or the data, gives it. Look at init, at weights that "
-    "are loaded, at steps such as log or div, and at how large the inputs are, which transform: standardize mends."
-)
 LOOK: Final = (
     "The losses of the steps were finite: see what the validation data has that the training data has not, name "
     "another value in train.checkpoint.best, or begin another run with a smaller lr."

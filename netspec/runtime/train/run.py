@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -30,7 +29,6 @@ from netspec.runtime.train.loop import Trainer
 from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.signals import StopSignals
-from netspec.runtime.train.trial import Trial, tried
 from netspec.sections.train_record import Train
 from netspec.weights.freezing import UNFROZEN, Frozen
 
@@ -71,21 +69,14 @@ def train(
         text = "players of one network cannot take turns in a run of several processes, whose ways to agree are fixed"
         raise UsageError(f"{text}. Give each a network of its own, spec, or train with one process.")
     about = (meaning, frozen, outputs, networks, last)
-    with _placed(module, train, data, run, progress, world, about) as trainer:
+    with placed(module, train, data, run, progress, world, about) as trainer:
         if resume:
             trainer.resume()
         return trainer.run_all()
 
 
-def try_step(module: nn.Module, train: Train, data: Data, *, outputs: Sequence[str] = (), **about: Any) -> Trial:
-    """Take one step and say what it took, with the same arguments; nothing is kept. Raises SpecError and DataError."""
-    named = (None, about.get("frozen", UNFROZEN), outputs, about.get("networks"), about.get("last", ()))
-    with _placed(module, train, data, None, None, ALONE, named) as trainer:
-        return tried(trainer)
-
-
 @contextlib.contextmanager
-def _placed(
+def placed(
     module: nn.Module,
     train: Train,
     data: Data,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import torch
 from torch import nn
@@ -24,6 +24,11 @@ from netspec.sections.train_record import Train
 
 Addend = tuple[torch.Tensor, torch.Tensor | None]
 """A loss, and what it counts for in a mean over several; None where that is known by its samples."""
+AT_ONCE: Final = (
+    "No learning came before it: what the network begins with, or the data, gives it. Look at init, at weights that "
+    "are loaded, at steps such as log or div, and at how large the inputs are, which transform: standardize mends."
+)
+"""What is said of a first step whose loss is not finite."""
 
 
 class NotFinite(Exception):

@@ -10,6 +10,8 @@ import torch
 from torch.autograd.graph import saved_tensors_hooks
 from torch.profiler import ProfilerActivity, profile
 
+from netspec.errors import Diverged
+from netspec.runtime.train.step import AT_ONCE, NotFinite
 from netspec.streams import unheard
 
 if TYPE_CHECKING:
@@ -45,25 +47,44 @@ class Trial:
 
 
 def tried(trainer: Trainer) -> Trial:
-    """Take the first step again and again for about a second, and leave nothing behind but changed weights."""
+    """Take the first step again and again for about a second, and leave nothing behind but the optimizer's state.
+
+    Raises Diverged where its loss is not finite.
+    """
     rows, stepper = trainer.first_batch(), trainer.stepper
-    stepper.recorder = None  # what is recorded once is not kept anew
+    recorder, stepper.recorder = stepper.recorder, None  # what is recorded once is not kept anew
+    hold_still(trainer)
 
     def step() -> None:
-        stepper(rows, 0, 0)
-        _finished(stepper.device)
+        take(trainer, rows)
 
     step()
     held = _held(trainer)
     saved = _saved(step, {each.untyped_storage().data_ptr() for each in held})
     peak = _peak(step, stepper.device, sum(_sizes(held + _states(trainer)).values()))
+    stepper.recorder = recorder
     return Trial(len(rows), saved, peak, _fastest(step), trainer.state.count)
 
 
-def _finished(device: torch.device) -> None:
-    """Wait until the device has done what it was told."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+def take(trainer: Trainer, rows: torch.Tensor) -> None:
+    """Take the first step with these samples, to its end. Raises Diverged where its loss is not finite."""
+    try:
+        trainer.stepper(rows, 0, 0)
+    except NotFinite as fault:
+        raise Diverged(f"in step 1 the loss is {fault.value}", f". {AT_ONCE}") from None
+    if trainer.stepper.device.type == "cuda":
+        torch.cuda.synchronize(trainer.stepper.device)
+
+
+def hold_still(trainer: Trainer) -> None:
+    """Have all updates be of nothing: hundreds of steps over one batch would diverge, or end in numbers near 0.
+
+    One that looks for the length of its step needs a rate.
+    """
+    state = trainer.state
+    for optimizer in (state.optimizer, *(turn.optimizer for turn in state.turns)):
+        for group in optimizer.param_groups if not trainer.stepper.closure else ():
+            group["lr"] = 0 * group["lr"]
 
 
 def _held(trainer: Trainer) -> list[torch.Tensor]:
