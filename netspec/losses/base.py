@@ -42,6 +42,10 @@ class Loss(Entry):
     """Whether torch.nn has it."""
     compares_samples: ClassVar[bool] = False
     """Whether it compares the samples of a batch with each other, so that its value is that of such a batch."""
+    signs: ClassVar[bool] = False
+    """Whether a target is -1 or 1 and nothing between; torch takes 0 too, and learns something else from it."""
+    instead: ClassVar[tuple[str, str]] = ("-1 or 1", "Labels of 0 and 1 become -1 and 1 by 2 * y - 1.")
+    """What is expected in place of the targets that `strays` names, and what to do."""
     mixes: ClassVar[bool] = True
     """Whether a target may lie between those that it knows, as mixup makes them."""
     wants: ClassVar[Literal["scores", "probabilities", "log probabilities", "values"]] = "values"
@@ -98,6 +102,10 @@ class Loss(Entry):
         """The values that a target may have."""
         return None, None
 
+    def strays(self, target: Array) -> Array | None:
+        """Where a target is none that it takes, though it may lie in the range; None where the range says all."""
+        return (target != -1) & (target != 1) if self.signs else None
+
     def ignored(self) -> int | None:
         """A target value outside the range that is allowed all the same, because it is skipped."""
         return None
@@ -122,6 +130,10 @@ class Loss(Entry):
         """The scores as probabilities; unchanged where the loss knows none."""
         return activate(scores, self.activation or "identity", 1)
 
+    def like_target(self, scores: Array) -> Array:
+        """The scores as numbers of the target's kind, from which its distance can be told."""
+        return self.probabilities(scores)
+
     def kept(self, tape: Tape, *given: Held) -> Held:
         """The number that it is, with all that backward will read of predictions and target kept on the tape."""
         return tape.unread_loss(self.said, given)
@@ -136,6 +148,17 @@ def activate(scores: Array, activation: Activation, axis: int) -> Array:
     if activation == "softmax":
         return scores.softmax(axis)
     return scores if activation == "identity" else getattr(scores, activation)()
+
+
+def limits(low: float | None, high: float | None) -> str:
+    """A range as it is told: `at least 0 and at most 9`."""
+    bounds = (("at least", low), ("at most", high))
+    return " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None) or "a number"
+
+
+def behind(target: Array, end: int) -> Array:
+    """Where something else stands behind an `end` in the same row of a target, samples x places."""
+    return ((target == end).cumsum(1) > 0) & (target != end)
 
 
 def places(target: Array, ignored: int | None, weight: Array | None) -> Any:

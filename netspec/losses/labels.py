@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from netspec.dims import Size
 from netspec.losses.base import (
+    Array,
     Loss,
     Range,
     Reduction,
     Weights,
     agree,
+    behind,
     in_order,
     need_batch_rank,
     need_floats,
@@ -103,6 +105,7 @@ class BCEWithLogitsLoss(YesNo, OneHot):
 class SoftMarginLoss(YesNo):
     """The logistic loss of scores against labels of -1 and 1."""
 
+    signs = True
     wants = "scores"
     activation = "sigmoid"
     rule = "Takes scores and labels of -1 and 1 of the same shape."
@@ -118,6 +121,7 @@ class SoftMarginLoss(YesNo):
 class HingeEmbeddingLoss(YesNo):
     """Keeps the distance where the label is 1, and pushes it beyond the margin where it is -1."""
 
+    signs = True
     rule = "Takes distances and labels of -1 and 1 of the same shape."
     words = ("hinge", "hinge_embedding_loss")
     mixes = False
@@ -134,6 +138,7 @@ class MultiLabelMarginLoss(Loss):
     """Asks that every class of the target scores at least 1 more than every other class."""
 
     wants = "scores"
+    instead = "nothing but -1 behind a -1", "What stands behind a -1 is not read."
     rule = "Takes scores of B x classes and class numbers of B x classes, which a -1 ends."
     words = ("multilabel_margin", "multilabel_margin_loss")
     example = "multilabel_margin"
@@ -153,6 +158,10 @@ class MultiLabelMarginLoss(Loss):
     def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
         classes = predictions[0].shape[1]
         return -1, classes - 1 if isinstance(classes, int) else None
+
+    def strays(self, target: Array) -> Array:
+        """Classes behind a -1, which torch does not read."""
+        return behind(target, -1)
 
 
 class MultiLabelSoftMarginLoss(YesNo, OneHot):
