@@ -14,7 +14,7 @@ from netspec.tensors import Misfit, Tensor, show
 
 Array = Any
 """A torch tensor; this floor calls its methods and never imports torch."""
-Kind = Literal["class", "label", "value", "none"]
+Kind = Literal["class", "label", "value", "other", "none"]
 Activation = Literal["softmax", "sigmoid", "exp", "identity"]
 Range = tuple[float | None, float | None]
 """The least and the largest value allowed; None where there is no bound."""
@@ -54,7 +54,7 @@ class Loss(Entry):
     """What makes probabilities of the scores: a softmax over the classes, or a function of each score; None where
     nothing does."""
     kind: ClassVar[Kind] = "value"
-    """What the target says: the number of a class, yes or no, a value, or nothing."""
+    """What the target says: the number of a class, yes or no, a value, what the loss alone can read, or nothing."""
 
     @property
     def target_kind(self) -> Kind:

@@ -137,6 +137,7 @@ class HingeEmbeddingLoss(YesNo):
 class MultiLabelMarginLoss(Loss):
     """Asks that every class of the target scores at least 1 more than every other class."""
 
+    kind = "other"
     wants = "scores"
     instead = "nothing but -1 behind a -1", "What stands behind a -1 is not read."
     rule = "Takes scores of B x classes and class numbers of B x classes, which a -1 ends."

@@ -27,6 +27,7 @@ class CTCLoss(Loss):
     target is batch x length; it is filled up at its end with the blank, which tells its length.
     """
 
+    kind = "other"
     wants = "log probabilities"
     activation = "exp"
     instead = "nothing but blanks behind a blank", "Take the blanks out between them: CTC has its own."

@@ -153,6 +153,9 @@ def test_differences_are_told_in_the_numbers_of_the_target(yes: Given) -> None:
         ("accuracy", "hinge", "takes distances, which are less where it is yes"),
         ("roc_auc", "hinge", "takes distances"),
         ("mae", "soft_margin", "takes labels of -1 and 1"),
+        ("mae", "ctc", "measures numbers or yes or no, ctc takes another kind of target"),
+        ("r2", "multilabel_margin", "takes another kind of target"),
+        ("rmse", "cosine_embedding", "takes another kind of target"),
     ],
 )
 def test_what_would_be_measured_the_other_way_round_is_refused(row: str, loss: str, words: str) -> None:
