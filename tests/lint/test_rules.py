@@ -298,7 +298,7 @@ def test_a_problem_in_the_network_leaves_the_rest_silent() -> None:
     [
         "{c: conv 4 k3 nobias, b: bn, r: relu, g: gap, h: fc 3}",
         "{c: conv 4 k3, p: parameter 4x1x1, m: mul(p c), h: fc 3 nobias}",
-        "{c: conv 4 k3, l: {b: instancenorm affine, s: parameter 6}, h: fc(l) 3}",
+        "{c: conv 4 k3 nobias, l: {i: instancenorm affine, r: relu}, h: fc 3}",
         "[[conv 4 k3, prelu, gap], fc 3]",
     ],
 )
