@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from importlib import import_module
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from netspec.records import Record
+from netspec.records import Entry
 from netspec.words import FEW, did_you_mean, nearest
 
 SLIP: Final = 0.81
@@ -18,67 +18,6 @@ ALIKE: Final = 0.72
 
 PLUGIN: Final = "If a plugin adds it, name that: --plugin FILE.py"
 """What is said of a word that nobody has."""
-
-
-class Entry(Record):
-    """A record that a row can name: a layer, a loss, an optimizer, a source of data."""
-
-    __slots__ = ("_word",)  # beside the values: two words for one thing make equal entries
-
-    words: ClassVar[tuple[str, ...]] = ()
-    """Short words for this very class, next to its own name."""
-    general: ClassVar[tuple[str, ...]] = ()
-    """Words that several classes share; what the word meets decides among them."""
-    letters: ClassVar[dict[str, str]] = {}
-    """One-letter arguments: `k3` is kernel_size=3."""
-    flags: ClassVar[dict[str, tuple[str, Any]]] = {}
-    """Bare words that set an argument: `nobias` is bias=False. A boolean field is a flag of its own."""
-    arrow: ClassVar[tuple[str, str] | None] = None
-    """The two fields that `in->out` sets."""
-    bare: ClassVar[int | None] = None
-    """How many values good style gives without their names; None is as many as in the example."""
-    example: ClassVar[str] = ""
-    """A row that works."""
-    origin: ClassVar[str] = ""
-    """The module of the plugin that has the class; empty for what is here."""
-    extra: ClassVar[tuple[str, ...]] = ()
-    """Arguments of its row that are no fields, but are said of where it stands."""
-    rule: ClassVar[str] = ""
-    """What goes in and what comes out, in words, where that is not the same for all entries of a catalogue."""
-
-    @classmethod
-    def called(cls) -> str:
-        """The word that a spec names this very class by."""
-        return cls.words[0] if cls.words else cls.__name__.lower()
-
-    @classmethod
-    def written(cls) -> str:
-        """The word that good style has for this very class: that of its example, or else the first."""
-        word = cls.example.partition(" ")[0].partition("(")[0]
-        return word if word in (cls.__name__.lower(), *cls.words) else cls.called()
-
-    @property
-    def said(self) -> str:
-        """The word that the spec has for it; for one that was made in Python, that of good style."""
-        return getattr(self, "_word", "") or self.written()
-
-    def under(self, word: str) -> Self:
-        """This entry, which the spec calls `word`."""
-        self._word = word
-        return self
-
-    def replace(self, **values: Any) -> Self:
-        return super().replace(**values).under(self.said)
-
-    @classmethod
-    def positional(cls) -> list[str]:
-        """Fields that a row's bare values fill, in order, without the inferred ones."""
-        return [name for name, field in cls.fields.items() if field.axis is None and not field.keyword]
-
-    @classmethod
-    def instead_of(cls, argument: str) -> str:
-        """What to write for an argument that it does not have; empty where nothing is known."""
-        return ""
 
 
 E_ = TypeVar("E_", bound=Entry)

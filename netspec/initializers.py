@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
-from netspec.catalogue import Entry
-from netspec.records import Choice, Float, Int
+from netspec.records import Choice, Entry, Float, Int
 
 GAINS: Final = (
     *("linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),

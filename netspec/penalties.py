@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.catalogue import Entry
-from netspec.records import Float
+from netspec.records import Entry, Float
 
 
 class Penalty(Entry):

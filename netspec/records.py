@@ -9,16 +9,15 @@ machinery is left out, because importing it would cost more than checking a spec
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any, ClassVar, Final, Generic, Self, TypeGuard, TypeVar, cast, overload
 
-from pydantic_core import InitErrorDetails, PydanticCustomError, SchemaValidator, ValidationError
+from pydantic_core import PydanticCustomError, SchemaValidator, ValidationError
 from pydantic_core import core_schema as cs
 
 from netspec.dims import Dim
-from netspec.text.scalars import ungrouped
+from netspec.faults import Invalid, faults_of, meant_word
 from netspec.words import did_you_mean
 
 T = TypeVar("T")
@@ -87,40 +86,6 @@ class Field(Generic[T]):
         return self.default is REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with one argument: its path inside the record, and the words for it."""
-
-    loc: tuple[str | int, ...]
-    """The field, and the places in its value."""
-    code: str
-    """Its kind in a word, `bad-argument`."""
-    text: str
-    """What goes on where the record's name leaves off."""
-    hint: str = ""
-    """What to try."""
-
-    def told(self, word: str) -> str:
-        """The whole message; `word` is what the record is called where it is written."""
-        return f"{word}{self.text}"
-
-
-class Invalid(ValueError):
-    """Arguments that a record does not accept; `faults` holds every reason."""
-
-    def __init__(self, faults: Sequence[Fault], name: str) -> None:
-        """`name` is what the message calls the record."""
-        self.faults = tuple(faults)
-        self.name = name
-        super().__init__("; ".join(fault.told(name) for fault in self.faults))
-
-    def of(self, value: Any) -> ValidationError:
-        """The same as pydantic's error, each fault at its path inside `value`."""
-        return failed(
-            self.name, [(f.code, f"{f.told(self.name)}. {f.hint}".rstrip(), f.loc) for f in self.faults], value
-        )
-
-
 class Record:
     """Base of everything that is described by fields. Immutable once made."""
 
@@ -144,7 +109,7 @@ class Record:
         try:
             self.__dict__.update(_validator(type(self)).validate_python(values))
         except ValidationError as error:
-            raise Invalid(_faults(error, type(self)), type(self).__name__) from None
+            raise Invalid(faults_of(error, type(self)), type(self).__name__) from None
 
     def replace(self, **values: Any) -> Self:
         """A copy with other values, which are taken as they are."""
@@ -170,7 +135,7 @@ class Record:
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def __hash__(self) -> int:
-        return hash((type(self), repr(self.__dict__)))
+        return hash((type(self), repr(self.__dict__)))  # values may be lists and mappings, which have none
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.given.items())})"
@@ -209,6 +174,67 @@ class Record:
         required = [name for name, field in cls.fields.items() if field.required]
         schema: dict[str, Any] = {"type": "object", "properties": properties, "additionalProperties": False}
         return {**schema, "required": required} if required else schema
+
+
+class Entry(Record):
+    """A record that a row can name: a layer, a loss, an optimizer, a source of data."""
+
+    __slots__ = ("_word",)  # beside the values: two words for one thing make equal entries
+
+    words: ClassVar[tuple[str, ...]] = ()
+    """Short words for this very class, next to its own name."""
+    general: ClassVar[tuple[str, ...]] = ()
+    """Words that several classes share; what the word meets decides among them."""
+    letters: ClassVar[dict[str, str]] = {}
+    """One-letter arguments: `k3` is kernel_size=3."""
+    flags: ClassVar[dict[str, tuple[str, Any]]] = {}
+    """Bare words that set an argument: `nobias` is bias=False. A boolean field is a flag of its own."""
+    arrow: ClassVar[tuple[str, str] | None] = None
+    """The two fields that `in->out` sets."""
+    bare: ClassVar[int | None] = None
+    """How many values good style gives without their names; None is as many as in the example."""
+    example: ClassVar[str] = ""
+    """A row that works."""
+    origin: ClassVar[str] = ""
+    """The module of the plugin that has the class; empty for what is here."""
+    extra: ClassVar[tuple[str, ...]] = ()
+    """Arguments of its row that are no fields, but are said of where it stands."""
+    rule: ClassVar[str] = ""
+    """What goes in and what comes out, in words, where that is not the same for all entries of a catalogue."""
+
+    @classmethod
+    def called(cls) -> str:
+        """The word that a spec names this very class by."""
+        return cls.words[0] if cls.words else cls.__name__.lower()
+
+    @classmethod
+    def written(cls) -> str:
+        """The word that good style has for this very class: that of its example, or else the first."""
+        word = cls.example.partition(" ")[0].partition("(")[0]
+        return word if word in (cls.__name__.lower(), *cls.words) else cls.called()
+
+    @property
+    def said(self) -> str:
+        """The word that the spec has for it; for one that was made in Python, that of good style."""
+        return getattr(self, "_word", "") or self.written()
+
+    def under(self, word: str) -> Self:
+        """This entry, which the spec calls `word`."""
+        self._word = word
+        return self
+
+    def replace(self, **values: Any) -> Self:
+        return super().replace(**values).under(self.said)
+
+    @classmethod
+    def positional(cls) -> list[str]:
+        """Fields that a row's bare values fill, in order, without the inferred ones."""
+        return [name for name, field in cls.fields.items() if field.axis is None and not field.keyword]
+
+    @classmethod
+    def instead_of(cls, argument: str) -> str:
+        """What to write for an argument that it does not have; empty where nothing is known."""
+        return ""
 
 
 _COMPUTED: Final = {
@@ -253,131 +279,6 @@ def _typed(field: Field[Any], cls: type[Record]) -> cs.TypedDictField:
         return cs.typed_dict_field(schema, required=True)
     schema = cs.nullable_schema(schema) if field.default is None else schema
     return cs.typed_dict_field(cs.with_default_schema(schema, default=field.default), required=False)
-
-
-_PYTHON: Final = {
-    **dict.fromkeys(("True", "yes", "Yes", "on", "On"), ("true", "boolean")),
-    **dict.fromkeys(("False", "no", "No", "off", "Off"), ("false", "boolean")),
-    **dict.fromkeys(("None", "none", "nil"), ("null", "null")),
-}
-"""Values as Python and older YAML write them, each as a spec does, and its type."""
-_EXPECTED: Final = {
-    "int_type": "a whole number",
-    "float_type": "a number",
-    "bool_type": "true or false",
-    "string_type": "a word",
-    "dict_type": "a mapping",
-    "list_type": "a list",
-}
-
-
-def _faults(error: ValidationError, cls: type[Record]) -> list[Fault]:
-    """What pydantic found wrong, in our words."""
-    faults = []
-    for detail in error.errors(include_url=False):
-        loc, kind, found = detail["loc"], detail["type"], detail["input"]
-        name = ".".join(str(part) for part in loc)
-        if kind == "extra_forbidden":
-            hint = did_you_mean(str(loc[-1]), cls.fields) if len(loc) == 1 else ""
-            hint = hint or f"It has: {', '.join(cls.fields) or 'none'}."
-            faults.append(Fault(loc, "unknown-argument", f" has no {name!r}", hint))
-        elif kind == "missing":
-            sentence = cls.fields[str(loc[0])].sentence if len(loc) == 1 else ""
-            example = getattr(cls, "example", "")
-            hint = f"For example: {example}" if example else f"Write {name}= and the value behind it."
-            faults.append(Fault(loc[:-1], "missing-argument", f" needs {name}: {sentence}", hint))
-        else:
-            text = f": {name} is {shown(found)}, {_expected(kind, detail)}"
-            faults.append(
-                Fault(loc, "bad-argument", text, _advice(found, _expected(kind, detail), cls.fields[str(loc[0])], cls))
-            )
-    return faults
-
-
-def _expected(kind: str, detail: Any) -> str:
-    """What would have been accepted."""
-    bounds = detail.get("ctx", {})
-    if kind in _EXPECTED:
-        return f"expected {_EXPECTED[kind]}"
-    if kind == "greater_than_equal":
-        return f"expected a number of at least {bounds['ge']:,}"
-    if kind == "less_than_equal":
-        return f"expected a number of at most {bounds['le']:,}"
-    message = str(detail["msg"]).removeprefix("Input should be ").removeprefix("Input ")
-    return message if message.startswith(("expected", "must")) else f"expected {message}"
-
-
-CALLED: Final = {
-    "gpu": "cuda", "nvidia": "cuda", "metal": "mps", "tpu": "auto",
-    "fp16": "bf16", "float16": "bf16", "half": "bf16", "bfloat16": "bf16", "amp": "bf16", "fp32": "float32",
-    "float": "float32", "double": "float32", "long": "int64", "int": "int64", "integer": "int64", "boolean": "bool",
-}  # fmt: skip
-"""Words of closed sets by what others call them."""
-
-
-def _advice(found: Any, expected: str, field: Field[Any], cls: type[Record]) -> str:
-    """What to try instead of a value that is not accepted."""
-    word, kind = _PYTHON.get(found, ("", "")) if isinstance(found, str) else ("", "")
-    if word and (_takes(kind, field.kind(cls)[1]) or (kind == "null" and field.default is None)):
-        return f"Write {word}."
-    if kind == "null" and not field.required:
-        return f"Leave {field.name} out."
-    if isinstance(found, int) and expected.endswith("true or false"):
-        return f"Write {'true' if found else 'false'}."
-    if meant := meant_word(found, field.kind(cls)[1]):
-        return f"Write {meant}."
-    if isinstance(found, str) and (hint := did_you_mean(found, _options(field.kind(cls)[1]))) and hint not in expected:
-        return hint
-    if isinstance(found, Dim):
-        return "Give that axis a number in `input`."
-    if isinstance(found, float) and found.is_integer() and "whole number" in expected:
-        return f"Write {int(found)}."
-    if isinstance(found, float) and "whole number" in expected:
-        return "Write a whole number; in an expression, // divides without a rest."
-    if isinstance(found, str) and "number" in expected and (plain := ungrouped(found)):
-        return f"Write {plain}."
-    if isinstance(found, str) and found.isidentifier() and "number" in expected and not word:
-        return f"Write a number, or ${found} for a parameter of that name."
-    return f"{field.name}: {field.sentence}."
-
-
-def meant_word(found: Any, json: dict[str, Any]) -> str:
-    """The word among those that a JSON Schema allows that others call so, `gpu` or `cuda:0`; empty where none is."""
-    if not isinstance(found, str):
-        return ""
-    word = found.lower().partition(":")[0]
-    meant = CALLED.get(word, word)
-    return meant if meant in _options(json) and meant != found else ""
-
-
-def _options(json: dict[str, Any]) -> list[str]:
-    """The words that a JSON Schema allows."""
-    own = [word for word in json.get("enum", ()) if isinstance(word, str)]
-    return own + [word for each in json.get("anyOf", ()) for word in _options(each)]
-
-
-def _takes(kind: str, json: dict[str, Any]) -> bool:
-    """Whether a JSON Schema allows values of a type."""
-    return json.get("type") == kind or any(_takes(kind, each) for each in json.get("anyOf", ()))
-
-
-def shown(value: Any) -> str:
-    """A value as a message tells it, near to how a spec has it."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, tuple):
-        return "x".join(map(shown, value))
-    text = repr(value) if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= 40 else f"{text[:37]}..."
-
-
-def failed(title: str, faults: Iterable[tuple[str, str, Sequence[str | int]]], value: Any) -> ValidationError:
-    """Pydantic's error with each fault's code, its words, and its path inside `value`."""
-    details: list[InitErrorDetails] = [
-        {"type": PydanticCustomError(cast("Any", code), "{text}", {"text": text}), "loc": (*path,), "input": value}
-        for code, text, path in faults
-    ]
-    return ValidationError.from_exception_data(title, details)
 
 
 # --- the kinds of field -----------------------------------------------------------------------

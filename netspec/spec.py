@@ -25,7 +25,7 @@ from netspec.text.source import Source
 from netspec.words import sparing
 
 if TYPE_CHECKING:
-    from netspec.sections.train import Train
+    from netspec.sections.train_record import Train
     from netspec.weights.fit import Fit
 
 

@@ -6,10 +6,9 @@ from functools import partial
 from math import prod, sqrt
 from typing import Any, ClassVar, Final
 
-from netspec.catalogue import Entry
 from netspec.dims import Size
 from netspec.layers.base import Layer
-from netspec.records import Bool, Float, Int
+from netspec.records import Bool, Entry, Float, Int
 from netspec.saved import Held, Tape
 
 Shapes = dict[str, tuple[int, ...]]

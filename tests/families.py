@@ -16,7 +16,6 @@ from types import ModuleType
 from typing import Any, Final
 
 from netspec import datasets, exporters, layers, lint, losses, metrics, ops, optimizers, schedulers, transforms
-from netspec.catalogue import Entry
 from netspec.datasets.base import Dataset
 from netspec.exporters.base import Exporter
 from netspec.layers.base import Op
@@ -24,6 +23,7 @@ from netspec.lint.base import Rule
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
 from netspec.optimizers.base import Optimizer
+from netspec.records import Entry
 from netspec.runtime.export import formats
 from netspec.schedulers.base import Scheduler
 from netspec.transforms.base import Random, Transform

@@ -18,7 +18,7 @@ FLOORS = [
         "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine",
         "meanwhile", "windows", "displays", "version", "text", "python",
     },
-    {"tensors", "records", "several", "catalogue", "language", "weights", "saved"},
+    {"tensors", "faults", "records", "several", "catalogue", "language", "weights", "saved"},
     {
         "layers", "ops", "losses", "optimizers", "schedulers", "metrics", "datasets", "transforms", "initializers",
         "wraps", "penalties", "exporters", "synonyms", "vocabulary", "emit",

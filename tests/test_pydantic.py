@@ -9,10 +9,10 @@ import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 import netspec
-from netspec.catalogue import Entry
 from netspec.layers.convolution import Conv2d
 from netspec.optimizers.adam import AdamW
 from netspec.optimizers.base import Optimizer
+from netspec.records import Entry
 from netspec.vocabulary import DATASETS, INITIALIZERS, LOSSES, METRICS, OPERATIONS, OPTIMIZERS, SCHEDULERS, TRANSFORMS
 
 SPEC = {"input": "1x8x8", "layers": ["conv 4 k3", "relu", "fc 10"]}

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from netspec.faults import Invalid
 from netspec.layers.layernorm import LayerNorm
 from netspec.losses.heads import AdaptiveLogSoftmaxWithLoss
 from netspec.ops.reducing import Mean
 from netspec.ops.spatial import Interpolate
-from netspec.records import Invalid, Record
+from netspec.records import Record
 from netspec.schedulers.falling import MultiStepLR
 from netspec.several import Several, rising, whole
 from netspec.transforms.geometry import Reshape

@@ -12,7 +12,8 @@ from pydantic_core import core_schema as cs
 
 from netspec import spec
 from netspec.exporters.base import NeedsTorch
-from netspec.records import failed, refuse
+from netspec.faults import failed
+from netspec.records import refuse
 from netspec.text.report import SpecError
 from netspec.text.source import as_text
 from netspec.words import sparing

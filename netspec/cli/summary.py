@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
 from netspec.cli.common import Bytes, Named, as_json, limited, load, reads_spec, show, show_json
 from netspec.errors import UsageError
+
+if TYPE_CHECKING:
+    from netspec.api.spec import Spec
 
 
 @click.command()
@@ -44,41 +50,54 @@ def command(
     """
     loaded = load(spec, overrides, max_params, max_memory, or_stdin=True)
     if of_training:
-        from netspec.views import forecast, training
-
-        beside = {name: each.graph for name, each in loaded.beside.items()}
-        planned = training.training(loaded.name, loaded.graph, loaded.experiment, samples, beside)
-        expected = forecast.forecast(loaded.name, loaded.graph, loaded.experiment, beside, dict(sizes))
-        if fit is not None:
-            forecast.need_sizes(expected)
-        if measure:
-            from netspec.runs.train import try_step
-
-            trial = try_step(loaded)
-        if as_json:
-            told = {"fit": {"bytes": fit, "batch": expected.fitting(fit)}} if fit is not None else {}
-            told |= {"measured": forecast.compared(expected, trial)} if measure else {}
-            show_json({**planned.listed(), "forecast": {**expected.listed(), **told}})
-            return
-        lines = [*forecast.lines(expected)]
-        lines += forecast.fitting(expected, fit) if fit is not None else []
-        lines += forecast.facts(expected, trial) if measure else []
-        show("\n".join([training.text(planned), "", *lines]))
-        return
-    if fit is not None or sizes or measure:
+        _show_training(loaded, samples, dict(sizes), fit, measure=measure, as_json=as_json)
+    elif fit is not None or sizes or measure:
         raise UsageError("--fit, --size and --measure go with --train")
-    if of_weights:
-        from netspec.views import weights
+    elif of_weights:
+        _show_weights(loaded, as_json=as_json)
+    else:
+        _show_network(loaded, depth, as_json=as_json)
 
-        found_weights = loaded.fitted()
-        if found_weights is None:
-            raise UsageError(f"{loaded.name} names no weights. For example: weights: {{load: resnet18.safetensors}}")
-        show_json(weights.listed(found_weights)) if as_json else show(weights.text(found_weights))
+
+def _show_training(
+    spec: Spec, samples: int | None, sizes: Mapping[str, int], fit: int | None, *, measure: bool, as_json: bool
+) -> None:
+    """Show groups, steps and learning rate, and the forecast of a step, beside what one takes where it is measured."""
+    from netspec.views import forecast, training
+
+    beside = {name: each.graph for name, each in spec.beside.items()}
+    planned = training.training(spec.name, spec.graph, spec.experiment, samples, beside)
+    expected = forecast.forecast(spec.name, spec.graph, spec.experiment, beside, sizes)
+    if fit is not None:
+        forecast.need_sizes(expected)
+    if measure:
+        from netspec.runs.train import try_step
+
+        trial = try_step(spec)
+    if as_json:
+        told = {"fit": {"bytes": fit, "batch": expected.fitting(fit)}} if fit is not None else {}
+        told |= {"measured": forecast.compared(expected, trial)} if measure else {}
+        show_json({**planned.listed(), "forecast": {**expected.listed(), **told}})
         return
+    lines = [*forecast.lines(expected)]
+    lines += forecast.fitting(expected, fit) if fit is not None else []
+    lines += forecast.facts(expected, trial) if measure else []
+    show("\n".join([training.text(planned), "", *lines]))
+
+
+def _show_weights(spec: Spec, *, as_json: bool) -> None:
+    """Show what becomes of the weights that a spec names. Raises UsageError where it names none."""
+    from netspec.views import weights
+
+    found = spec.fitted()
+    if found is None:
+        raise UsageError(f"{spec.name} names no weights. For example: weights: {{load: resnet18.safetensors}}")
+    show_json(weights.listed(found)) if as_json else show(weights.text(found))
+
+
+def _show_network(spec: Spec, depth: int | None, *, as_json: bool) -> None:
+    """Show every step, or those that are nested no deeper than `depth`."""
     from netspec.views.table import summary, text
 
-    found = summary(loaded.graph)
-    if as_json:
-        show_json(found.listed())
-    else:
-        show(text(found, depth))
+    found = summary(spec.graph)
+    show_json(found.listed()) if as_json else show(text(found, depth))

@@ -104,34 +104,18 @@ def command(
         _try(loaded, expected, allow_outside=allow_outside, doubt=doubt, as_json=as_json)
         return
     _spread(arguments, nproc)
-    from netspec.api.run import Run
-    from netspec.runs.train import train
-    from netspec.runtime.device.process_group import joined
-    from netspec.runtime.store.own import REPORT
-    from netspec.runtime.store.run_folder import fresh_folder
-    from netspec.runtime.train.telling import progress_for
-
-    with joined() as world:
-        place = world.from_main(folder or fresh_folder("runs", loaded.name))
-        trained = train(
-            *(loaded, place),
-            resume="auto" if resume == "auto" else resume is not None,
-            progress=progress_for(),
-            allow_outside=allow_outside,
-            doubt=doubt,
-            world=world,
-        )
-    if not world.main:
+    done = _train(loaded, folder, resume, allow_outside=allow_outside, doubt=doubt)
+    if done is None:
         return
-    history, run = trained.history, Run.read(place, root=loaded.root)
-    talk(f"{ENDED[history.ended]}; the run is in {place}\n{_best(history, run)}")
+    run, history = done
+    talk(f"{ENDED[history.ended]}; the run is in {run.folder}\n{_best(history, run)}")
     if export_to is not None:
         _export(run, export_to, allow_outside)
-    talk(_next(place, history, exported=export_to is not None))
+    talk(_next(run.folder, history, exported=export_to is not None))
     if as_json:
         show_json(_result(history, run, export_to))
     if opened:
-        click.launch(str(place / REPORT))
+        _open(run)
 
 
 def _try(spec: Spec, expected: Forecast | None, *, allow_outside: bool, doubt: str, as_json: bool) -> None:
@@ -154,6 +138,36 @@ def _spread(arguments: list[str], count: int) -> None:
         from netspec.runtime.device.launch import launch
 
         sys.exit(launch(partial(main, arguments), count))
+
+
+def _train(
+    spec: Spec, folder: Path | None, resume: str | None, *, allow_outside: bool, doubt: str
+) -> tuple[Run, History] | None:
+    """Train with all processes: the run and how it went, for the first of them; None for the others."""
+    from netspec.api.run import Run
+    from netspec.runs.train import train
+    from netspec.runtime.device.process_group import joined
+    from netspec.runtime.store.run_folder import fresh_folder
+    from netspec.runtime.train.telling import progress_for
+
+    with joined() as world:
+        place = world.from_main(folder or fresh_folder("runs", spec.name))
+        trained = train(
+            *(spec, place),
+            resume="auto" if resume == "auto" else resume is not None,
+            progress=progress_for(),
+            allow_outside=allow_outside,
+            doubt=doubt,
+            world=world,
+        )
+    return (Run.read(place, root=spec.root), trained.history) if world.main else None
+
+
+def _open(run: Run) -> None:
+    """Open the report of a run in a browser."""
+    from netspec.runtime.store.own import REPORT
+
+    click.launch(str(run.folder / REPORT))
 
 
 def _export(run: Run, to: Path, allow_outside: bool) -> None:
@@ -215,7 +229,7 @@ def _best(history: History, run: Run) -> str:
         return f"{history.monitor} was not measured since it is gone by; the best weights of before are {run.weights}"
     if history.best is None:
         return f"nothing was measured to choose the best weights by; the last ones are {run.weights}"
-    from netspec.sections.train import NEWEST
+    from netspec.sections.train_record import NEWEST
 
     if history.monitor == NEWEST:
         return f"of players that take turns no loss says which weights are best; the newest are {run.weights}"

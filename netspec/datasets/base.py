@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
-from netspec.catalogue import Entry
 from netspec.datasets.files import show
 from netspec.dims import BATCH
 from netspec.errors import DataError
+from netspec.records import Entry
 from netspec.tensors import Tensor
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from typing import Any, Final
 from netspec.datasets.base import Origin
 from netspec.datasets.columns import Table, Texts, shown, twice
 from netspec.datasets.files import MEMORY, content_of, is_packed, show, unpacked
-from netspec.datasets.table import BETWEEN, COLUMNS, SIGN, Tabular, sign
+from netspec.datasets.options import BETWEEN, SIGN, sign
+from netspec.datasets.table import COLUMNS, Tabular
 from netspec.errors import DataError
 from netspec.records import Checked, Maybe, refuse
 from netspec.words import printable

@@ -16,7 +16,8 @@ from netspec.datasets.files import Files, show
 from netspec.datasets.folders import files_in, holds_folders, is_folder, visible
 from netspec.datasets.json import ENDINGS, JSON
 from netspec.datasets.masks import Masks, paired
-from netspec.datasets.npy import NAMES, TARGETS, by_name, names, some_targets
+from netspec.datasets.npy import TARGETS, by_name, some_targets
+from netspec.datasets.options import NAMES, names
 from netspec.datasets.pictures import DEEP, Pictures, Survey, filled, survey
 from netspec.dims import BATCH
 from netspec.errors import DataError

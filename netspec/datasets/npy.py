@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from netspec.datasets import checks
 from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part, numbered
 from netspec.datasets.files import Budget, Files, show
+from netspec.datasets.options import NAMES, names
 from netspec.datasets.rows import FileRows
 from netspec.dims import BATCH
 from netspec.errors import DataError
@@ -23,17 +24,6 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MAX_AXES: Final = 16
-NAMES: Final = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
-
-
-def names(value: Any) -> tuple[str, ...]:
-    """The check of a field that takes one name or a list of them."""
-    found = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
-    if not found or not all(isinstance(n, str) and n for n in found):
-        raise refuse("a name, or a list of names")
-    return found
-
-
 TARGETS: Final = {"anyOf": [NAMES, {"type": "object", "additionalProperties": {"type": "string"}, "minProperties": 1}]}
 
 

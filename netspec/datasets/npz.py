@@ -17,18 +17,17 @@ from netspec.datasets import checks
 from netspec.datasets.base import LABELS, Arrays, Dataset, Gives, Part
 from netspec.datasets.files import MAX_UNPACKED, Budget, Files, show
 from netspec.datasets.npy import (
-    NAMES,
     TARGETS,
     Header,
     by_name,
     counted,
     foretold,
-    names,
     npy_rows,
     read_header,
     read_npy,
     some_targets,
 )
+from netspec.datasets.options import NAMES, names
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.records import Checked, Maybe, Text

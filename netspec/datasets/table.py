@@ -13,16 +13,27 @@ from netspec.datasets.dates import COMMON, PARTS
 from netspec.datasets.files import MEMORY, Files, show
 from netspec.datasets.holes import Holes, Missing
 from netspec.datasets.kinds import Categories, Kind, Numbers, listed, way_of
-from netspec.datasets.npy import NAMES, names
+from netspec.datasets.options import (
+    EMPTY,
+    MARK,
+    NAMES,
+    SIGN,
+    empty_texts,
+    mark,
+    names,
+    parts_of_dates,
+    sign,
+    unit_signs,
+)
 from netspec.datasets.remarks import off_scale
 from netspec.datasets.roles import Roles, judged, need_apart
 from netspec.datasets.targets import TARGETS, Target, named_columns
 from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
 from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
-from netspec.datasets.writing import MINUS, SIGNS, Writing
+from netspec.datasets.writing import Writing
 from netspec.dims import BATCH
 from netspec.errors import DataError
-from netspec.records import Bool, Checked, Choice, Float, Int, Maybe, refuse
+from netspec.records import Bool, Checked, Choice, Float, Int, Maybe
 from netspec.records import Text as Word
 from netspec.tensors import Dtype, Tensor
 from netspec.tensors import show as shape
@@ -55,9 +66,6 @@ sees them (`transpose 1 2` gives them to a recurrent layer), the target's own pa
 named, and the target are the next `horizon` values, `B x horizon`, or `B x targets x horizon` of several. What is held
 out is the end of the series; windows whose target reaches into it train nothing."""
 """How columns become inputs and target, whatever the file."""
-BETWEEN: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
-"""Words for signs between columns, or between the labels in a cell."""
-
 
 GLANCE: Final = 4 * 2**20
 """The most bytes of files that are read for a check alone."""
@@ -69,48 +77,6 @@ BESIDE: Final = {
     "dates": ("date_parts", "date_order", "date_format"),
 }
 """Options, and those that only mean something beside them."""
-
-
-def sign(value: Any) -> str:
-    """The check of a field that takes one sign, or a word for it."""
-    if isinstance(value, str) and (value in BETWEEN or len(value) == 1):
-        return BETWEEN.get(value, value)
-    raise refuse(f"one character, or a word for it: {', '.join(BETWEEN)}")
-
-
-def _way(value: Any) -> str:
-    """A decimal or thousands sign by its word, or as it is typed."""
-    found = {text: word for word, known in SIGNS.items() for text in (word, *known)}
-    if isinstance(value, str) and value in found:
-        return found[value]
-    raise refuse(f"one of {', '.join(SIGNS)}")
-
-
-def _beside(value: Any) -> tuple[str, ...]:
-    """Signs that stand beside numbers; a minus is none of them."""
-    found = names(value)
-    if any(set(sign) & MINUS for sign in found):
-        raise refuse("what is no part of a number; a minus is")
-    return found
-
-
-def _parts(value: Any) -> tuple[str, ...]:
-    """The parts of dates that are taken, each once."""
-    found = names(value)
-    if not set(found) <= set(PARTS) or len(set(found)) < len(found):
-        raise refuse(f"some of {', '.join(PARTS)}")
-    return found
-
-
-def _holes(value: Any) -> tuple[str, ...]:
-    """The texts that stand for a missing value; numbers among them as texts."""
-    found = value if isinstance(value, list | tuple) else [value]
-    return names([str(each) if type(each) in (int, float) else each for each in found])
-
-
-HOLES: Final = {"anyOf": [NAMES, {"type": "number"}, {"type": "array", "items": {"type": ["string", "number"]}}]}
-SIGN: Final = {"type": "string"}
-WAY: Final = {"enum": [*SIGNS, *(c for known in SIGNS.values() for c in known)]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +110,9 @@ class Tabular(Dataset):
         "training part, or the number `fill`, and a category of its own in a column of categories; or such a category "
         "alone; or one of these, or a number, for each column: {age: median, city: category}, and an error in others"
     )
-    empty = Checked("texts or numbers that mean an empty cell, such as NA or -999", _holes, HOLES, (), textual=True)
+    empty = Checked(
+        "texts or numbers that mean an empty cell, such as NA or -999", empty_texts, EMPTY, (), textual=True
+    )
     val = Maybe(Word("file of the validation part, with the same columns", None))
     test = Maybe(Word("file of the test part, with the same columns", None))
     fill = Float("what `missing: value` writes into empty cells of numbers", 0.0, keyword=True)
@@ -171,7 +139,7 @@ class Tabular(Dataset):
     dates = Checked("columns of dates, which become numbers", names, NAMES, (), textual=True, keyword=True)
     date_parts = Checked(
         f"what a date is given as: the days that have elapsed since the first one, or a part: {', '.join(PARTS)}",
-        _parts,
+        parts_of_dates,
         NAMES,
         COMMON,
         textual=True,
@@ -185,13 +153,20 @@ class Tabular(Dataset):
     id = Checked(
         "columns that name a row: no inputs, kept for predictions", names, NAMES, (), textual=True, keyword=True
     )
-    decimal = Checked("the sign before decimals: point or comma", _way, WAY, "point", textual=True, keyword=True)
+    decimal = Checked("the sign before decimals: point or comma", mark, MARK, "point", textual=True, keyword=True)
     thousands = Maybe(
-        Checked("the sign between thousands: comma, point, space or quote", _way, WAY, None, textual=True, keyword=True)
+        Checked(
+            "the sign between thousands: comma, point, space or quote",
+            mark,
+            MARK,
+            None,
+            textual=True,
+            keyword=True,
+        )
     )
     signs = Checked(
         "what stands beside numbers and is no part of them: currency, percent, or a text such as kg",
-        _beside,
+        unit_signs,
         NAMES,
         (),
         textual=True,

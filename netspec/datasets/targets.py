@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from netspec.datasets import roles
 from netspec.datasets.columns import Table, distinct, shown
-from netspec.datasets.npy import NAMES, names
+from netspec.datasets.options import NAMES, names
 from netspec.datasets.roles import as_target, puzzle, told
 from netspec.errors import DataError
 from netspec.records import refuse

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
-from netspec.catalogue import Entry
-from netspec.records import Choice, Field, Float
+from netspec.records import Choice, Entry, Field, Float
 
 if TYPE_CHECKING:
     from netspec.runtime.export.emission import Emission, Run

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 from netspec.errors import At
 from netspec.graph import model
+from netspec.graph.by_parts import Route, Scan
 from netspec.graph.measured import AXES, of_values
-from netspec.graph.model import NONE, Guard, Repeat, Route, Scan, first
+from netspec.graph.model import NONE, Guard, Repeat, first
 from netspec.language.refusals import Unknown
 from netspec.language.rows import Expr, Template
 from netspec.layers.base import Op

@@ -7,12 +7,12 @@ from typing import Any
 
 from netspec.dims import BATCH, named
 from netspec.errors import At, Path, Problem
+from netspec.faults import shown
 from netspec.language import rows
 from netspec.language.calls import Lookup, compute
 from netspec.language.habits import joined
 from netspec.language.refusals import Refused
 from netspec.language.rows import RowError, Word
-from netspec.records import shown
 from netspec.tensors import Dtype, Tensor
 
 _DTYPES: dict[str, Dtype] = {"float": "float32", "int": "int64", "bool": "bool"}

@@ -6,9 +6,9 @@ from typing import Any
 
 from netspec.catalogue import SLIP
 from netspec.errors import At, Path, Problem
+from netspec.faults import shown
 from netspec.language.levels import GROUP
 from netspec.language.refusals import Refused
-from netspec.records import shown
 from netspec.vocabulary import OPERATIONS
 from netspec.words import did_you_mean, few
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.errors import At, Path, Problem
+from netspec.faults import shown
 from netspec.graph.draft import Value
 from netspec.graph.model import Guard
 from netspec.graph.names import check_member_name
@@ -15,7 +16,6 @@ from netspec.language.calls import evaluate, long_value
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Expr, Input, RowError, Template
 from netspec.layers.base import Op
-from netspec.records import shown
 from netspec.sections.params import check_param_name
 from netspec.words import did_you_mean, few, offered
 

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from netspec.dims import Size, named
 from netspec.errors import At, Path, Problem
+from netspec.graph.by_parts import ROUTED, Route
 from netspec.graph.draft import Level, Step, Value
-from netspec.graph.model import ROUTED, Route
 from netspec.graph.names import check_member_name
 from netspec.graph.references import reference
 from netspec.graph.scope import Flow, Scope

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, TypeVar
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem, Span
+from netspec.faults import shown
 from netspec.graph import wrapping
 from netspec.graph.blocks import Block, bind
 from netspec.graph.model import Guard
@@ -21,7 +21,7 @@ from netspec.language.python_calls import CALL
 from netspec.language.refusals import Refused
 from netspec.language.rows import Arg, Call, Expr, Input, RowError, Word
 from netspec.layers.base import Op
-from netspec.records import shown
+from netspec.records import Entry
 from netspec.vocabulary import OPERATIONS
 from netspec.wraps import Wrap
 

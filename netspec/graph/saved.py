@@ -12,7 +12,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from netspec.dims import Size, named, product
-from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value, flat
+from netspec.graph.by_parts import ROUTED, Route, Scan
+from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.adaptive import AdaptiveMaxPool
 from netspec.layers.base import Layer
 from netspec.layers.pooling import MaxPool

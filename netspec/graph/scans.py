@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from netspec.dims import Size
 from netspec.errors import At, Path, Problem
+from netspec.faults import shown
+from netspec.graph.by_parts import Scan
 from netspec.graph.draft import Level, Step, Value
-from netspec.graph.model import Scan
 from netspec.graph.names import check_member_name
 from netspec.graph.references import reference
 from netspec.graph.results import mirror
 from netspec.graph.scope import Flow, Scope
 from netspec.language.calls import long_value
 from netspec.language.refusals import Refused
-from netspec.records import shown
 from netspec.tensors import Tensor
 from netspec.words import offered
 

@@ -9,7 +9,7 @@ from netspec.graph.model import Graph, Value
 from netspec.sections.beside import OWN, TEACHER, Pass, called
 
 if TYPE_CHECKING:
-    from netspec.sections.train import Train
+    from netspec.sections.train_record import Train
 
 
 def signals(graph: Graph, beside: Mapping[str, Graph], train: Train | None) -> dict[str, Value]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.graph import wrapping
 from netspec.graph.blocks import Block, bind_long
@@ -18,6 +17,7 @@ from netspec.language.calls import Arguments, Lookup, long_arguments, long_value
 from netspec.language.refusals import Refused
 from netspec.language.rows import APART, AROUND, Expr, Input
 from netspec.layers.base import Op
+from netspec.records import Entry
 from netspec.vocabulary import OPERATIONS
 from netspec.wraps import OPTIONS, Wrap
 

@@ -9,15 +9,16 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Any, Final, TypeVar
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
 from netspec.dims import Dim, named
 from netspec.errors import At, Path, Problem
+from netspec.faults import Invalid, shown
 from netspec.language import expressions, misshapen, rows
 from netspec.language.formulas import over_places
 from netspec.language.habits import MEANT, PYTHON, advice
 from netspec.language.refusals import Refused, Unknown
 from netspec.language.rows import Arg, Call, Expr, RowError, Word
-from netspec.records import Invalid, shown
+from netspec.records import Entry
 from netspec.words import FEW, did_you_mean
 
 Lookup = Callable[[str], Any]

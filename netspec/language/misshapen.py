@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
+from netspec.records import Entry
 from netspec.words import few
 
 _KIND: Final = ("type", "name", "kind", "format", "class", "class_name", "_target_")

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final, NoReturn
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
 from netspec.language import expressions, rows
 from netspec.language.habits import MEANT
 from netspec.language.refusals import Refused
+from netspec.records import Entry
 from netspec.words import command
 
 CALL: Final = re.compile(r"(?:(?:self\.(?P<name>\w+)|\w+) *= *)?(?P<call>[A-Za-z_][\w.]*\(.*\))[,;]?", re.DOTALL)

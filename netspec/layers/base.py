@@ -10,9 +10,9 @@ import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal, Self, TypeVar
 
-from netspec.catalogue import Entry
 from netspec.dims import Size
 from netspec.layers.windows import AXES, spread
+from netspec.records import Entry
 from netspec.saved import Held, Tape
 from netspec.tensors import SIZED, TOKENS, Misfit, Tensor, axis_size, need_float, need_known, need_rank, sample
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netspec.losses.base import Loss
     from netspec.sections.data import DataSection
     from netspec.sections.objective import Term
-    from netspec.sections.train import Train
+    from netspec.sections.train_record import Train
 
 Stage = Literal["network", "experiment", "training"]
 

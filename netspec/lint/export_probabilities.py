@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netspec.errors import At, Problem
 from netspec.lint.base import Facts, Rule
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 
 class ExportProbabilities(Rule):

@@ -7,7 +7,7 @@ from math import ceil
 
 from netspec.errors import At, Problem
 from netspec.lint.base import Facts, Rule
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 
 class ScheduleLength(Rule):

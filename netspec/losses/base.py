@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, ClassVar, Final, Literal
 
-from netspec.catalogue import Entry
 from netspec.dims import Size
-from netspec.records import Checked, Choice, Field, refuse
+from netspec.records import Checked, Choice, Entry, Field, refuse
 from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor, show
 

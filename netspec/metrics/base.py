@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from netspec.catalogue import Entry
 from netspec.losses.base import Array, Loss
-from netspec.records import Checked, Text
+from netspec.records import Checked, Entry, Text
 from netspec.tensors import Misfit, Tensor
 
 Counts = dict[str, Any]

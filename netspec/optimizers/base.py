@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from math import isfinite
 from typing import Any, ClassVar
 
-from netspec.catalogue import Entry
-from netspec.records import Bool, Checked, Field, Float, refuse
+from netspec.records import Bool, Checked, Entry, Field, Float, refuse
 
 
 class Optimizer(Entry):

@@ -7,10 +7,9 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Union, get_args, get_origin, get_type_hints
 
-from netspec.catalogue import Entry
 from netspec.layers.base import Layer
 from netspec.losses.base import Loss
-from netspec.records import REQUIRED, Bool, Field, Float, Int, Maybe, Text
+from netspec.records import REQUIRED, Bool, Entry, Field, Float, Int, Maybe, Text
 from netspec.tensors import Tensor
 
 KINDS: Final[dict[type, Callable[..., Field[Any]]]] = {int: Int, float: Float, bool: Bool, str: Text}

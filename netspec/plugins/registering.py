@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar, overload
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
 from netspec.datasets.base import Dataset
 from netspec.layers.base import Layer
 from netspec.losses.base import Loss
 from netspec.metrics.base import Metric
 from netspec.python.reserved import RESERVED
+from netspec.records import Entry
 from netspec.tensors import Tensor
 from netspec.transforms.base import Augmentation, Transform
 from netspec.vocabulary import AUGMENTATIONS, DATASETS, LOSSES, METRICS, OPERATIONS, TRANSFORMS

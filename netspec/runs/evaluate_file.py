@@ -25,7 +25,7 @@ from netspec.runtime.arrays.objective import ArrayObjective
 from netspec.runtime.arrays.tensor import ArrayTensor
 from netspec.runtime.export.emission import Array, End
 from netspec.runtime.train.tally import Tally, batch_size, check_metrics
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
 

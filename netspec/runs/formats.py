@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from netspec.graph.model import Graph
     from netspec.losses.base import Loss
     from netspec.sections.objective import Term
-    from netspec.sections.train import Train
+    from netspec.sections.train_record import Train
     from netspec.tensors import Tensor
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from netspec.errors import DataError, UsageError
 from netspec.runtime.data.compatibility import need_fit
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.spec import Spec
 from netspec.words import listed
 

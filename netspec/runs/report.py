@@ -77,9 +77,11 @@ class Reporting:
         """The run has ended, one way or another."""
         self.under.close()
 
-    def broken_off(self) -> None:
-        """Write what was measured before a run was stopped, or failed."""
-        if self.late:
+    def __enter__(self) -> None:
+        """Around the run: what was measured before it was stopped, or failed, is written."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is not None and self.late:
             self.write(ended=False)
 
     def end(self, look: Callable[[float], Mapping[str, Any]], took: float) -> None:

@@ -35,11 +35,12 @@ from netspec.runtime.store.own import best_weights
 from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import History
 from netspec.runtime.train.loss import Objective
+from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.run import train as run_training
 from netspec.runtime.train.run import try_step as run_one
 from netspec.runtime.train.trial import Trial
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.spec import Spec
 from netspec.text.report import pointing_into
 from netspec.views.last_layers import last_layers
@@ -96,38 +97,33 @@ def train(
                 _need_same(spec, folder)
             known = learnt_in(folder) if folder and going_on else None
             section, data = _read(spec, world, known, allow_outside=allow_outside, doubt=doubt)
-            torch.manual_seed(section.seed)
-            module = build(spec, undrawn=going_on, reorder=section.reorder, folder=folder)
-            need_fit(spec, data)
-            networks = networks_of(spec, data, undrawn=going_on)
+            module, networks = _drawn(spec, section, data, folder, undrawn=going_on)
             if world.main:
                 progress.tell([one_line(line) for line in data.told])
             if folder and world.main:
                 run = run or stack.enter_context(RunFolder.create(folder, spec.text))
-                _note(run, spec, data, progress, there=there, saved=going_on)
-                if spec.graph.weights.freeze.adapters and not going_on:
-                    save_own(module, spec.graph.weights.freeze, spec.fitted(), run.path)
+                _note(run, spec, module, data, progress, there=there, saved=going_on)
             filled = [] if going_on else fill_from_data(module, spec, data.train)
             if world.main:
                 progress.tell(filled)
             for remark in remarks(spec, data) if world.main and not going_on else ():
                 progress.warn(remark)
-        shown = progress if world.main else None
         reporting = Reporting(progress, folder, spec) if folder and world.main else None
-        same, frozen = meaning(spec.graph, spec.experiment), spec.graph.weights.freeze
-        about: dict[str, Any] = {"meaning": same, "frozen": frozen, "outputs": tuple(spec.graph.trained_outputs)}
-        about |= {"networks": networks, "progress": reporting or shown, "last": last_layers(spec.graph, section)}
-        with pointing_into(spec.document.source):
-            try:
-                history = run_training(module, section, data, run, resume=going_on, world=world, **about)
-            except BaseException:
-                if reporting is not None:
-                    reporting.broken_off()
-                raise
-        if folder and world.main:
-            prove(spec, data, folder)
-        if folder and reporting is not None:
-            reporting.end(partial(_look, spec, section, data, best_weights(folder)), history.seconds)
+        with pointing_into(spec.document.source), reporting or contextlib.nullcontext():
+            history = run_training(
+                *(module, section, data, run),
+                resume=going_on,
+                progress=reporting or (progress if world.main else None),
+                world=world,
+                meaning=meaning(spec.graph, spec.experiment),
+                frozen=spec.graph.weights.freeze,
+                outputs=tuple(spec.graph.trained_outputs),
+                networks=networks,
+                last=last_layers(spec.graph, section),
+            )
+        if reporting is not None:
+            prove(spec, data, reporting.folder)
+            reporting.end(partial(_look, spec, section, data, best_weights(reporting.folder)), history.seconds)
     return Trained(module.eval(), history, folder)
 
 
@@ -189,7 +185,22 @@ def _need_same(spec: Spec, folder: Path) -> None:
         raise UsageError(refusal(found))
 
 
-def _note(run: RunFolder, spec: Spec, data: Data, progress: Progress, *, there: bool, saved: bool) -> None:
+def _drawn(
+    spec: Spec, section: Train, data: Data, folder: Path | None, *, undrawn: bool
+) -> tuple[nn.Module, Networks | None]:
+    """The network as its seed draws it, and those that a step has besides; `undrawn` where saved weights follow.
+
+    Raises SpecError for data that does not fit it.
+    """
+    torch.manual_seed(section.seed)
+    module = build(spec, undrawn=undrawn, reorder=section.reorder, folder=folder)
+    need_fit(spec, data)
+    return module, networks_of(spec, data, undrawn=undrawn)
+
+
+def _note(
+    run: RunFolder, spec: Spec, module: nn.Module, data: Data, progress: Progress, *, there: bool, saved: bool
+) -> None:
     """Note in a run's folder what runs there: now where it begins, or begins again, else once it is known to go on."""
     if there and not saved:
         progress.warn(f"the run in {run.path} was stopped before its first checkpoint, so it begins again")
@@ -200,3 +211,5 @@ def _note(run: RunFolder, spec: Spec, data: Data, progress: Progress, *, there: 
         remember(run.path)
         learnt = json_text(data.learnt, 1)
         write_text(run.path / LEARNT, learnt + "\n")
+        if spec.graph.weights.freeze.adapters:
+            save_own(module, spec.graph.weights.freeze, spec.fitted(), run.path)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, Self
 
-from netspec.catalogue import Entry
-from netspec.records import Choice, Field, Int
+from netspec.records import Choice, Entry, Field, Int
 from netspec.schedulers.curve import Moving, Rate, Single
 
 Unit = Literal["step", "epoch"]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from netspec.catalogue import Entry
-from netspec.records import Checked, Choice, Maybe, refuse
+from netspec.records import Checked, Choice, Entry, Maybe, refuse
 
 
 def _class_name(value: Any) -> str:

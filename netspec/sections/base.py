@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import Lookup, read_entry
 from netspec.language.refusals import Refused
-from netspec.records import Record
+from netspec.records import Entry, Record
 from netspec.sections.habits import meant
 from netspec.words import did_you_mean
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
+from netspec.faults import Invalid
 from netspec.language.calls import (
     Arguments,
     Lookup,
@@ -20,14 +20,14 @@ from netspec.language.calls import (
     read_entry,
 )
 from netspec.language.refusals import Refused
-from netspec.records import Checked, Float, Int, Invalid, Record, Text, refuse
+from netspec.records import Checked, Entry, Float, Int, Record, Text, refuse
 from netspec.sections.objective import Term, read_terms
 from netspec.text.source import Source
 from netspec.vocabulary import OPTIMIZERS
 from netspec.words import did_you_mean
 
 if TYPE_CHECKING:
-    from netspec.sections.train import Train
+    from netspec.sections.train_record import Train
 
 AUGMENTED: Final = "augmented"
 """Stands in the place of what a pass is over: the inputs of the network once more, augmented by other draws."""

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from netspec.catalogue import Entry
 from netspec.datasets.base import Dataset, Gives
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import Lookup, construct, long_arguments, nothing, read_entry
 from netspec.language.refusals import Refused
 from netspec.machine import bytes_of
-from netspec.records import Bool, Checked, Int, Maybe, Text, refuse
+from netspec.records import Bool, Checked, Entry, Int, Maybe, Text, refuse
 from netspec.sections.aim import Aim
 from netspec.sections.base import NOTHING, Around, Key, Places, Section, entry_schema, unknown_keys
 from netspec.sections.data_steps import read_steps, steps_schema

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import (
     Arguments,
@@ -17,7 +16,7 @@ from netspec.language.calls import (
     raise_all,
 )
 from netspec.language.refusals import Refused
-from netspec.records import Float
+from netspec.records import Entry, Float
 from netspec.words import did_you_mean
 
 

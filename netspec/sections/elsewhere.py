@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.errors import Path
+from netspec.faults import meant_word
 from netspec.language.habits import MEANT
-from netspec.records import meant_word
+from netspec.records import Entry
 from netspec.sections.data import Data
 from netspec.sections.habits import NAMES, meant
 from netspec.sections.overrides import classes_of, takers
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.words import in_shell
 
 _ENTRIES: Final[tuple[Path, ...]] = (

@@ -14,7 +14,7 @@ from netspec.sections.params import Params
 if TYPE_CHECKING:
     from netspec.sections.data import DataSection
     from netspec.sections.export import ExportSection
-    from netspec.sections.train import Train
+    from netspec.sections.train_record import Train
 
 
 @dataclass(frozen=True, slots=True)

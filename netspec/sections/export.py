@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.exporters.base import Exporter
 from netspec.language.calls import Lookup, nothing, read_entry
 from netspec.language.refusals import Refused
+from netspec.records import Entry
 from netspec.sections.base import Around, Section, entry_schema
 from netspec.vocabulary import EXPORTERS
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec.errors import At, Path, Problem
+from netspec.faults import shown
 from netspec.lint import rules
 from netspec.lint.base import Rule
-from netspec.records import shown
 from netspec.sections.base import Around, Key, Section, unknown_keys
 from netspec.words import did_you_mean
 

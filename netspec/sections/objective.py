@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.language.calls import (
     Arguments,
@@ -22,7 +21,7 @@ from netspec.language.calls import (
 )
 from netspec.language.refusals import Refused
 from netspec.losses.base import Loss
-from netspec.records import Bool, Checked, Float, Text, refuse
+from netspec.records import Bool, Checked, Entry, Float, Text, refuse
 from netspec.vocabulary import LOSSES
 
 LEARNED: Final = "learned"

@@ -26,7 +26,7 @@ from netspec.text.source import COMMAND_LINE, File, Mark, Source
 from netspec.words import in_shell, nearest
 
 if TYPE_CHECKING:
-    from netspec.catalogue import Entry
+    from netspec.records import Entry
 
 
 def overridden(source: Source, assignments: Sequence[str]) -> Source:

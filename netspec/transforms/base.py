@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from netspec.catalogue import Entry
 from netspec.dims import Size
 from netspec.errors import UsageError
 from netspec.layers.windows import channels_last
-from netspec.records import Field, Int, Maybe
+from netspec.records import Entry, Field, Int, Maybe
 from netspec.tensors import Misfit, Tensor, show
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from netspec.saved import Held, Storage, Tape
 from netspec.saved.peak import peak, weighing
 from netspec.sections.experiment import Experiment
 from netspec.sections.param_groups import OTHER, options_of
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.tensors import Tensor
 from netspec.views.last_layers import STRETCH, last_steps
 from netspec.views.table import plain
@@ -166,51 +166,60 @@ def forecast(
     train = experiment.train
     if train is None:
         raise UsageError(untrained(name))
-    device = device_of(train)
-    maps = train.channels_last if train.channels_last is not None else _convolves(graph)
-    facts = Facts(graph, experiment, beside=beside)
-
-    def course(last: Sequence[Step] = ()) -> Course:
-        tape = Tape(short=train.precision == "bf16", cuda=device == "cuda", pixelwise=bool(maps))
-        return Course(tape, _step(facts, tape, last, _stretch(device)))
-
+    device, facts = device_of(train), Facts(graph, experiment, beside=beside)
     last = last_steps(graph, train) if train.chunked_loss else ()
-    whole = course()
-    tape = whole.tape
+    whole = _course(facts, train, device)
     if train.composed:
-        tape.unknown["further passes and networks of a step"] = None
-    trained = graph.trained()
-    count = sum(prod(map(int, shape)) for shape in trained.values())
-    averages = held = 0
-    for path, shape in trained.items():
-        optimizer = options_of(path, train.groups).get(OTHER, train.optimizer)
-        if (copies := optimizer.copies()) is None:
-            tape.unknown[optimizer.said] = None
-        held += 4 * prod(map(int, shape)) * (copies or 0) + 4 * optimizer.counters
-    all_bytes = _weights(graph)
-    if train.ema is not None or (train.teacher is not None and train.teacher.averaged):
-        averages = all_bytes
-    if train.lookahead is not None:
-        averages += 4 * count + _buffers(graph, counters=0)
-    found = {**_told(graph, facts), **_said(graph, sizes or {})}
+        whole.tape.unknown["further passes and networks of a step"] = None
+    optimizer = _optimizer(graph, train, whole.tape)
     macs = graph.macs()
     return Forecast(
         name,
         device,
         train.precision,
         train.batch,
-        found,
-        all_bytes,
-        4 * count,
-        held,
-        averages,
+        {**_told(graph, facts), **_said(graph, sizes or {})},
+        _weights(graph),
+        4 * _count(graph),
+        optimizer,
+        _averages(graph, train),
         None if macs is None else macs * (6 * train.samples),
-        tuple(tape.unknown),
+        tuple(whole.tape.unknown),
         whole,
-        course(last) if last else None,
+        _course(facts, train, device, last) if last else None,
         tuple(product(step.value.tensor.shape) for step in last if step.value.tensor is not None),
         bool(train.compile),
     )
+
+
+def _course(facts: Facts, train: Train, device: str, last: Sequence[Step] = ()) -> Course:
+    """How a step goes in which the loss makes the scores of these `last` layers."""
+    maps = train.channels_last if train.channels_last is not None else _convolves(facts.graph)
+    tape = Tape(short=train.precision == "bf16", cuda=device == "cuda", pixelwise=bool(maps))
+    return Course(tape, _step(facts, tape, last, _stretch(device)))
+
+
+def _optimizer(graph: Graph, train: Train, tape: Tape) -> int:
+    """Bytes that the optimizers hold between steps; one of which that is not known is noted on the tape."""
+    held = 0
+    for path, shape in graph.trained().items():
+        optimizer = options_of(path, train.groups).get(OTHER, train.optimizer)
+        if (copies := optimizer.copies()) is None:
+            tape.unknown[optimizer.said] = None
+        held += 4 * prod(map(int, shape)) * (copies or 0) + 4 * optimizer.counters
+    return held
+
+
+def _averages(graph: Graph, train: Train) -> int:
+    """Bytes of the averages of the weights, and of the slow ones beside those that are trained."""
+    averaged = train.ema is not None or (train.teacher is not None and train.teacher.averaged)
+    slow = 4 * _count(graph) + _buffers(graph, counters=0) if train.lookahead is not None else 0
+    return (_weights(graph) if averaged else 0) + slow
+
+
+def _count(graph: Graph) -> int:
+    """How many numbers are trained."""
+    return sum(prod(map(int, shape)) for shape in graph.trained().values())
 
 
 def _stretch(device: str) -> int:

@@ -8,7 +8,7 @@ from netspec.graph.model import Graph, Step
 from netspec.layers.linear import FC, Linear
 from netspec.lint.flow import Flow
 from netspec.losses.classes import CrossEntropyLoss
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 STRETCH: Final = {"cpu": 2**24, "elsewhere": 2**26}
 """The scores that are made at once where a run has more: so many that reading the weight once for each costs little."""

@@ -20,7 +20,7 @@ from netspec.weights.freezing import STATISTICS, Frozen
 if TYPE_CHECKING:
     from netspec.sections.data import DataSection
     from netspec.sections.experiment import Experiment
-    from netspec.sections.train import Train
+    from netspec.sections.train_record import Train
     from netspec.transforms.route import Written
 
 Meaning = dict[str, str]

@@ -8,10 +8,10 @@ from itertools import islice
 from math import prod
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.errors import UsageError
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph
+from netspec.records import Entry
 from netspec.schedulers.base import Scheduler
 from netspec.schedulers.curve import curve
 from netspec.schedulers.plateau import ReduceLROnPlateau
@@ -19,7 +19,7 @@ from netspec.sections.beside import TEACHER, Player
 from netspec.sections.experiment import Experiment
 from netspec.sections.objective import Term
 from netspec.sections.param_groups import OTHER, options_of
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.weights.freezing import EVER
 
 ROWS: Final = 16

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
-from netspec.graph.model import Level, Route, Scan, Step, Value, flat
+from netspec.graph.by_parts import Route, Scan
+from netspec.graph.model import Level, Step, Value, flat
 from netspec.graph.uses import handed, readings
 from netspec.layers.base import Layer
 

@@ -22,7 +22,7 @@ from netspec.views.code import root_arguments, source
 
 ROW = "conv 6 k5"
 LINE = "nn.Conv2d(3, 6, 5)"
-MADE = 19
+MADE = 18
 """The files that make of the row its next form, or hand one on, at most."""
 LOOKED_AT = 12
 """Those besides which only look at it, at most: for names, flow, sizes, how its line breaks, what it may call."""

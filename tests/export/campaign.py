@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from netspec.faults import Invalid
 from netspec.layers.base import Op
-from netspec.records import Invalid
 from netspec.tensors import Misfit, Tensor
 from tests import campaigns
 from tests.export.emitted import difference

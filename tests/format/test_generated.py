@@ -7,9 +7,9 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from netspec.catalogue import Entry
 from netspec.language import rows
 from netspec.language.calls import arguments
+from netspec.records import Entry
 from netspec.text.reader import read_text
 from netspec.views.format import formatted
 from netspec.vocabulary import OPERATIONS

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.dims import BATCH, Size, named
+from netspec.faults import Invalid
 from netspec.layers.base import Layer
-from netspec.records import Invalid
 from netspec.tensors import Misfit, Tensor
 from tests import written
 from tests.declared import assert_declared

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from netspec.records import Invalid
+from netspec.faults import Invalid
 from netspec.tensors import Misfit, Tensor
 from tests.layers.cases import Case
 from tests.layers.examples import example_inputs

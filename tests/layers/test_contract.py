@@ -7,9 +7,9 @@ import json
 import pytest
 
 from netspec.dims import Dim, Size, substitute
+from netspec.faults import Invalid
 from netspec.layers.base import Layer
 from netspec.python.nodes import Code, named
-from netspec.records import Invalid
 from netspec.tensors import Tensor
 from tests import written
 from tests.layers import reference

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.dims import Size, named
+from netspec.faults import Invalid
 from netspec.layers.base import Op
 from netspec.ops.indexing import Slice
-from netspec.records import Invalid
 from netspec.tensors import Misfit, Tensor
 from tests.declared import assert_declared
 from tests.ops import reference

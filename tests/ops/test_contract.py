@@ -9,9 +9,9 @@ import pytest
 
 from netspec import layers, ops
 from netspec.dims import Dim, Size, substitute
+from netspec.faults import Invalid
 from netspec.layers.base import Op
 from netspec.python.nodes import Code, named
-from netspec.records import Invalid
 from netspec.tensors import Tensor
 from tests import written
 from tests.ops import reference

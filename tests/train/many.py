@@ -30,7 +30,7 @@ from netspec.runtime.train.history import Record
 from netspec.runtime.train.networks import Inputs, Networks
 from netspec.runtime.train.run import train
 from netspec.sections.penalties_of import Penalised
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from tests.data.writing import section as data_section
 from tests.drawn import MORE
 from tests.train.headed import AUX, LEARNED, headed, ignoring, targets

@@ -17,7 +17,8 @@ from torch import nn
 
 from netspec.runtime.data.split import Data, Split
 from netspec.runtime.network import stretches
-from netspec.sections.train import Train, read_train
+from netspec.sections.train import read_train
+from netspec.sections.train_record import Train
 
 DEVICE = os.environ.get("NETSPEC_TEST_DEVICE", "cpu")
 """Where the runs of these tests compute; with `cuda` they are held to the same."""

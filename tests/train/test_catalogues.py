@@ -13,8 +13,9 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 from netspec import losses, metrics, optimizers, schedulers
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
 from netspec.language.calls import read_entry
+from netspec.records import Entry
 from netspec.vocabulary import LOSSES, METRICS, OPTIMIZERS, SCHEDULERS
 
 Table = tuple[Catalogue[Any], ModuleType]

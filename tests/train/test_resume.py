@@ -20,7 +20,7 @@ from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.train.history import History
 from netspec.runtime.train.progress import Plan, Silent
 from netspec.runtime.train.run import train
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.transforms.augment import Crop, Erase, Flip, Rotate
 from netspec.transforms.colour import Jitter
 from netspec.transforms.geometry import Reshape

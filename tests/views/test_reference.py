@@ -17,7 +17,7 @@ from netspec.language.calls import read_entry
 from netspec.layers.base import Op
 from netspec.sections.data import Data
 from netspec.sections.known import sections
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.text.reader import read_text
 from netspec.views.reference.examples import network
 from netspec.views.reference.kinds import KINDS

@@ -11,9 +11,9 @@ from hypothesis import assume, given, settings
 from jsonschema import Draft202012Validator
 
 from netspec import SpecError, loads
-from netspec.catalogue import Entry
 from netspec.language.calls import read_entry
 from netspec.layers.base import Op
+from netspec.records import Entry
 from netspec.sections.known import entries
 from netspec.text.reader import read_file, read_text
 from netspec.views.schema import schema

@@ -11,7 +11,7 @@ from netspec.emit.onnx.parts import (
     Wires,
     gelu,
 )
-from netspec.emit.onnx.writer import Writer
+from netspec.emit.onnx.writer import AXES_READ, Writer
 
 
 def prelu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
@@ -104,3 +104,10 @@ def glu(w: Writer, op: Any, x: Wires, out: Results) -> Made:
     """One half of an axis times the sigmoid of the other."""
     value, gate = w.split(x[0], 2, axis=x[0].axis(op.dim))
     return w.node("Mul", value, w.node("Sigmoid", gate))
+
+
+def mish(w: Writer, op: Any, x: Wires, out: Results) -> Made:
+    """`Mish`, x tanh(softplus(x)), which old opsets lack."""
+    if w.opset >= AXES_READ:
+        return w.node("Mish", x[0])
+    return w.node("Mul", x[0], w.node("Tanh", w.node("Softplus", x[0])))

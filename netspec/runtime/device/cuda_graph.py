@@ -20,7 +20,7 @@ from netspec.runtime.data.mixing import Batch, Target
 from netspec.runtime.data.split import like, tensors
 from netspec.runtime.device.process_group import World
 from netspec.runtime.train.optimizers import gives_sparse
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 KNOWN: Final = ("torch.nn.", "netspec.built.")
 """Where modules come from that compute the same whenever they are called: no Python of theirs depends on the call."""

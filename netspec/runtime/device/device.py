@@ -16,7 +16,7 @@ from netspec.errors import UsageError
 from netspec.machine import LARGEST_DEVICE
 from netspec.runtime.device.process_group import ALONE, World
 from netspec.runtime.network.stretches import Scores
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 LACKING: Final = " (does not have a deterministic implementation|defaults to a non-deterministic algorithm)"
 """What torch says of an operation, behind its name, whose kernel may give other bits each time."""

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from netspec.errors import UsageError
 from netspec.runtime.device.process_group import World
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 CONTAINERS: Final = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 """What only holds other modules, and is no block by itself."""

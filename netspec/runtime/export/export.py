@@ -33,7 +33,7 @@ from netspec.runtime.export.subject import (
     Subject,
     tensors,
 )
-from netspec.runtime.export.tolerance import Array, difference
+from netspec.runtime.export.tolerance import Array, Difference, difference
 from netspec.runtime.network.remove_parametrizations import copied
 from netspec.tensors import Tensor as Described
 
@@ -87,9 +87,7 @@ def export_network(
     examples, validation = _examples(inputs, validation)
     with _evaluating(network) as still, beside(path, exporter.extension) as draft:
         sizes = examples.sizes(still)
-        example = examples.draw(TRACED_BATCH, sizes[0])
-        results = tensors(still(*example))
-        _need_repeatable(results, tensors(still(*example)), exporter, draws)
+        results = _repeated(still, examples.draw(TRACED_BATCH, sizes[0]), exporter, draws)
         wanted = exporter.output == "probabilities"
         subject = Subject(
             network=still,
@@ -109,12 +107,7 @@ def export_network(
             measure=measure,
         )
         written = exporter.write(subject, draft)
-        differences = tuple(exporter.check(subject, draft)) if proven else ()
-        if proven and not exporter.calibrated and says_one_thing(subject):
-            differences += tuple(made_up_weights.differences(exporter, subject))
-        if proven:
-            same = all(each.agrees for each in differences)
-            need_agreement(differences, exporter, "" if same else exporter.worst(subject, draft))
+        differences = _agreeing(subject, draft, exporter) if proven else ()
         compared = f"torch {torch.__version__}" if proven else ""
         exporter.seal(draft, manifest(origin, exporter, compared, inputs, examples.pools, _checks(subject, proven)))
         size = sum(f.stat().st_size for f in draft.parent.iterdir())
@@ -142,10 +135,9 @@ def _examples(inputs: Mapping[str, Described], validation: Iterable[Inputs]) -> 
     return Examples(inputs, [x.cpu() for x in first] if first else ()), chain([first] if first else [], batches)
 
 
-def _need_repeatable(
-    once: Sequence[torch.Tensor], again: Sequence[torch.Tensor], exporter: Exporter, draws: Sequence[str]
-) -> None:
-    """Refuse a network that gives other results for the same inputs. Raises ExportFailed."""
+def _repeated(network: nn.Module, example: Inputs, exporter: Exporter, draws: Sequence[str]) -> list[torch.Tensor]:
+    """What a network gives for an example, which is the same each time. Raises ExportFailed where it is not."""
+    once, again = tensors(network(*example)), tensors(network(*example))
     for a, b in zip(once, again, strict=True):
         if a.shape != b.shape or not difference("", a.numpy(), b.numpy(), exporter.atol, exporter.rtol).agrees:
             what = f"{', '.join(draws) or 'some step'} {'draw' if len(draws) > 1 else 'draws'}"
@@ -154,6 +146,20 @@ def _need_repeatable(
                 f"the network gives other results each time, so no file can be proven equal to it: {what} random "
                 f"numbers outside training too. {hint} Or make the noise an input of the network."
             )
+    return once
+
+
+def _agreeing(subject: Subject, draft: Path, exporter: Exporter) -> tuple[Difference, ...]:
+    """How far the file is from the network, for all that it is proven on. Raises ExportMismatch where that is too far.
+
+    A network whose outputs hardly move with its inputs is compared with other weights as well.
+    """
+    found = tuple(exporter.check(subject, draft))
+    if not exporter.calibrated and says_one_thing(subject):
+        found += tuple(made_up_weights.differences(exporter, subject))
+    agrees = all(each.agrees for each in found)
+    need_agreement(found, exporter, "" if agrees else exporter.worst(subject, draft))
+    return found
 
 
 def _names(outputs: Sequence[str], count: int) -> list[str]:
@@ -169,7 +175,7 @@ def _evaluating(network: nn.Module) -> Iterator[nn.Module]:
     modes = {module: module.training for module in still.modules()}
     still.eval()
     try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):  # without them it starts every GPU
             yield still
     finally:
         for module, mode in modes.items():

@@ -16,7 +16,7 @@ from netspec.runtime.store.run_folder import RunFolder
 from netspec.runtime.store.tensorboard import Board
 from netspec.runtime.train.history import Record
 from netspec.runtime.train.state import Position, State, Weights
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.weights.fit import BASE
 
 BETWEEN: Final = 5.0

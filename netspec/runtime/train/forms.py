@@ -11,7 +11,7 @@ from torch import nn
 from netspec.optimizers.adam import SparseAdam
 from netspec.runtime.train.optimizers import make_optimizer
 from netspec.sections.param_groups import options_of
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 OPTIONAL: Final = {"NoneType", "number", "bool", "tensor"}
 """Kinds of values that may be there or not."""

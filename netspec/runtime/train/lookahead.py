@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from netspec.sections.train import Lookahead
+from netspec.sections.train_record import Lookahead
 
 
 class Slow:

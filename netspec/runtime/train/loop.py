@@ -28,7 +28,7 @@ from netspec.runtime.train.signals import StopSignals
 from netspec.runtime.train.state import State
 from netspec.runtime.train.step import NotFinite, Stepper
 from netspec.runtime.train.unmeasured import never_finite, never_seen, news, refusal, stand_in
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.weights.freezing import UNFROZEN, Frozen
 
 PARTS: Final = {"train": "samples", "val": "for validation", "test": "held out"}
@@ -190,11 +190,7 @@ class Trainer:
         except NotFinite as fault:
             raise self._diverged(position.index, f"the loss is {fault.value}") from None
         state.need_taken_up()
-        state.losses[position.index] = loss
-        if self.stepper.share is not None:
-            state.shares[position.index] = self.stepper.share
-        if self.stepper.losses is not None:
-            state.parts[position.index] = self.stepper.losses
+        state.losses.note(position.index, loss, self.stepper.share, self.stepper.losses)
         for schedule in state.schedules:
             schedule.after(position.step)
         if state.slow is not None:

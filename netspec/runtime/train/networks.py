@@ -19,7 +19,7 @@ from netspec.runtime.data.mixing import Target
 from netspec.runtime.data.split import seeded
 from netspec.sections.beside import OWN, TEACHER, Pass, called
 from netspec.sections.draw import Draw, Normal, Uniform
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 MAIN: Final = ""
 """What the network that is trained is called among those of a step."""

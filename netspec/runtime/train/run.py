@@ -31,7 +31,7 @@ from netspec.runtime.train.networks import Networks
 from netspec.runtime.train.progress import Progress, Silent
 from netspec.runtime.train.signals import StopSignals
 from netspec.runtime.train.trial import Trial, tried
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.weights.freezing import UNFROZEN, Frozen
 
 

@@ -6,6 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from math import isfinite
 from typing import Any, cast
 
@@ -19,42 +20,20 @@ from netspec.runtime.device.process_group import ALONE, World
 from netspec.runtime.network.base import base_of, checksum
 from netspec.runtime.network.freezing import changing, freeze, frozen_then, later
 from netspec.runtime.network.weights import need_same
+from netspec.runtime.train.epoch_losses import Losses
 from netspec.runtime.train.forms import need_alike, need_held, need_tensor, need_tensors
 from netspec.runtime.train.history import Goal, Watch
 from netspec.runtime.train.lookahead import Slow
-from netspec.runtime.train.loss import PLAYERS, Objective
+from netspec.runtime.train.loss import Objective
 from netspec.runtime.train.networks import MAIN, Networks
 from netspec.runtime.train.optimizers import gives_sparse, make_optimizer, restore_optimizer
 from netspec.runtime.train.schedules import Schedule
+from netspec.runtime.train.turns import owner, turns_of
 from netspec.sections.beside import Teacher
 from netspec.sections.param_groups import options_of
-from netspec.sections.train import Train
+from netspec.sections.train_record import Lookahead, Train
 from netspec.views.meaning import differences, parameter_words, refusal, train_words
 from netspec.weights.freezing import EVER, UNFROZEN, Frozen
-
-
-@dataclass(frozen=True)
-class Turn:
-    """Who moves in a step: what is trained, by which losses, and how often."""
-
-    name: str
-    """The player's; empty for the network."""
-    network: str
-    """The network that moves: the player's own, or that which is trained."""
-    losses: tuple[str, ...]
-    """The names of its losses."""
-    parameters: Sequence[nn.Parameter]
-    """What is trained by it."""
-    apart: Sequence[nn.Parameter]
-    """Those of them that are not of the network, whose gradients processes exchange by themselves."""
-    optimizer: torch.optim.Optimizer
-    schedule: Schedule
-    wanted: Train
-    """The section as it is for this one's parameters."""
-    named: Sequence[tuple[str, nn.Parameter]]
-    """Its parameters and what else of the same network is frozen."""
-    every: int
-
 
 Weights = tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]
 """The weights of the network, and those of a loss that has some."""
@@ -114,90 +93,87 @@ class State:
 
         `networks` are those that a step has besides it.
         """
-        self.spread, self.world, self.seed = spread, world, train.seed
-        self.module = module = spread.module
-        self.device = next(module.parameters()).device
+        self.wanted, self.world, self.seed = train, world, train.seed
+        self.spread, self.module = spread, spread.module
+        self.device = next(self.module.parameters()).device
+        self.count, self.samples = len(data.train), train.samples
+        self.per_epoch, self.total = train.per_epoch(self.count), train.steps(self.count)
         self.frozen, self.thawed = frozen, 0
-        self.kept = changing(module, frozen) if frozen.adapters else None
+        self.kept = changing(self.module, frozen) if frozen.adapters else None
         """The names of what is saved where the rest is the base of adapters; None where all is."""
-        base = spread.gather({} if self.kept is None else base_of(module, frozen))
-        self.base = checksum(base) if self.kept is not None and world.main else ""
+        self.base = self._checksum_of_base()
         if frozen.whens:  # the optimizer is made for all that it is to train one day
-            freeze(module, frozen, *EVER)
-        self.count = len(data.train)
-        self.samples = train.samples
-        self.per_epoch = train.per_epoch(self.count)
-        self.total = train.steps(self.count)
+            freeze(self.module, frozen, *EVER)
         self.objective = Objective(train.all_terms if train.players else train.loss, self.device, data.learnt, outputs)
         self.networks = networks
         if networks is not None:
-            if train.teacher is not None and train.teacher.averaged:
-                networks.teacher = _following(spread, train.teacher)
-            networks.to(self.device)
-            self.objective.hold(networks.players)
-        self.wanted = train
-        whole = [*module.named_parameters(), *self.objective.module.named_parameters("loss")]
-        self.named = named = [(name, p) for name, p in whole if not _owner(name, train)]
+            self._hold(networks)
+        whole = [*self.module.named_parameters(), *self.objective.module.named_parameters("loss")]
+        self.named = [(name, p) for name, p in whole if not owner(name, train)]
         self.trained = [p for _, p in whole if p.requires_grad]
-        self.slow: Slow | None = None
+        self.slow = self._slow(train.lookahead, whole) if train.lookahead is not None else None
         """The weights that training looks back to every few steps."""
-        if train.lookahead is not None:
-            measured = ((name, b) for name, b in module.named_buffers() if b.is_floating_point())
-            followed = {name: tensor for name, tensor in (*whole, *measured) if _moves(tensor)}
-            self.slow = Slow(train.lookahead, followed, self.total)
-        sparse = any(map(gives_sparse, module.modules()))
-        self.optimizer = make_optimizer(
-            *(train.optimizer, named, train.groups), sparse=sparse, later=later(module, frozen)
-        )
+        self.optimizer = self._optimizer()
         if frozen.whens:
-            freeze(module, frozen)
-            if not any(p.requires_grad for p in self.trained):
-                raise UsageError("nothing is trained before something thaws. Freeze less, or unfreeze some at once.")
+            self._freeze_at_first()
         fallback = "val.loss" if data.val else "train.loss"
-        self.schedule = Schedule(train.scheduler, self.optimizer, self.total, train.epochs, fallback)
-        self.turns = self._turns(whole, fallback) if train.players else ()
+        scheduled = partial(Schedule, train.scheduler, steps=self.total, epochs=train.epochs, monitor=fallback)
+        self.schedule = scheduled(self.optimizer)
+        self.turns = turns_of(train, whole, self.optimizer, self.schedule, scheduled)
         """Who moves in a step, in order, where several do."""
         self.average = spread.average(train.ema) if train.ema is not None else None
         self.validates = data.val is not None and any(map(train.measures, train.terms))
         """Whether there is something to measure on validation data."""
         self.best, self.early = _watches(train, self.validates)
         self.position = Position()
-        self.losses = torch.zeros(self.per_epoch, device=self.device)
-        """The loss of each step of this epoch, on the device."""
-        self.shares = torch.full_like(self.losses, self.samples)
-        """What each of them counts for in the mean of the epoch: its samples, where they do not count differently."""
-        self.shares[-1] = self.count - (self.per_epoch - 1) * self.samples
-        self.parts = torch.zeros(self.per_epoch, 2, len(self.objective.names), device=self.device)
-        """Of several losses each, and what it counts for in the mean of the epoch, step by step."""
+        self.losses = Losses(self.objective, self.per_epoch, self.samples, self.count, self.device)
         self.norm = torch.full((), torch.inf, device=self.device)
         """Of the gradient of the newest step before a record, not clipped; infinite where there is none."""
         self._before, self._began = 0.0, time.perf_counter()
-        words = _words(train, named) if meaning is None else meaning
-        self.origin = _origin(train, self.schedule.length, self.total, words)
-        if self.base:
-            self.origin["the base of lora"] = self.base[:16]
+        self.origin = self._origin(_words(train, self.named) if meaning is None else meaning)
         self.fingerprint = data.fingerprint()
         self._taken_up: set[torch.Tensor] | None = None
         """The parameters of which the optimizer held something when the run went on, until the step after that."""
 
-    def _turns(self, whole: Sequence[tuple[str, nn.Parameter]], fallback: str) -> tuple[Turn, ...]:
-        """The players in their order, and behind them the network."""
-        train, found = self.wanted, list[Turn]()
-        for player in train.players:
-            wanted = train.replace(optimizer=player.optimizer, groups=())
-            named = [(name, p) for name, p in whole if _owner(name, train) == player.name]
-            if not any(p.requires_grad for _, p in named):
-                raise UsageError(f"the player {player.name} has no parameter to train. See what it freezes.")
-            optimizer = make_optimizer(player.optimizer, named)
-            schedule = Schedule(train.scheduler, optimizer, self.total, train.epochs, fallback)
-            network = player.name if player.spec is not None else MAIN
-            losses = tuple(term.name for term in player.terms)
-            found.append(
-                Turn(player.name, network, losses, *_parts(named), optimizer, schedule, wanted, named, player.every)
-            )
-        losses = tuple(term.name for term in train.terms)
-        own = _parts(self.named)
-        return (*found, Turn(MAIN, MAIN, losses, *own, self.optimizer, self.schedule, train, self.named, train.every))
+    def _checksum_of_base(self) -> str:
+        """What tells the base of adapters from another, in the main process; empty where there are no adapters."""
+        base = self.spread.gather({} if self.kept is None else base_of(self.module, self.frozen))
+        return checksum(base) if self.kept is not None and self.world.main else ""
+
+    def _hold(self, networks: Networks) -> None:
+        """Make ready the networks that a step has besides this one: the teacher, and those of players."""
+        teacher = self.wanted.teacher
+        if teacher is not None and teacher.averaged:
+            networks.teacher = _following(self.spread, teacher)
+        networks.to(self.device)
+        self.objective.hold(networks.players)
+
+    def _slow(self, wanted: Lookahead, whole: Iterable[tuple[str, nn.Parameter]]) -> Slow:
+        """The slow weights beside all that a step may change, buffers of numbers among it."""
+        measured = ((name, b) for name, b in self.module.named_buffers() if b.is_floating_point())
+        followed = {name: tensor for name, tensor in (*whole, *measured) if _moves(tensor)}
+        return Slow(wanted, followed, self.total)
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        """That of the network, with what thaws later among its parameters."""
+        sparse = any(map(gives_sparse, self.module.modules()))
+        thawing = later(self.module, self.frozen)
+        return make_optimizer(self.wanted.optimizer, self.named, self.wanted.groups, sparse=sparse, later=thawing)
+
+    def _freeze_at_first(self) -> None:
+        """Freeze what the run begins without. Raises UsageError where nothing is left to train."""
+        freeze(self.module, self.frozen)
+        if not any(p.requires_grad for p in self.trained):
+            raise UsageError("nothing is trained before something thaws. Freeze less, or unfreeze some at once.")
+
+    def _origin(self, meaning: Mapping[str, str]) -> dict[str, str]:
+        """What may not change between a stop and a resume, in words."""
+        scheduler, found = self.wanted.scheduler, dict(meaning)
+        if scheduler and scheduler.stretches(self.schedule.length):
+            found["scheduler"] += f" over {self.schedule.length:,} {scheduler.unit}s"
+        if self.wanted.lookahead is not None:
+            found["lookahead"] += f" over {self.total:,} steps"
+        return found | ({"the base of lora": self.base[:16]} if self.base else {})
 
     @property
     def schedules(self) -> tuple[Schedule, ...]:
@@ -239,16 +215,15 @@ class State:
 
     def newest_loss(self) -> float:
         """The loss of the newest step of this epoch."""
-        return float(self.losses[self.position.index - 1]) if self.position.index else 0.0
+        return self.losses.newest(self.position.index)
 
     def not_finite(self) -> tuple[int, float] | None:
         """The first step of this epoch whose loss is not finite, counted from 0, and that loss."""
-        seen = self.losses[: self.position.index]
-        wrong = ~seen.isfinite()
-        if not bool(wrong.any()):
-            return None
-        index = int(wrong.nonzero()[0])
-        return index, float(seen[index])
+        return self.losses.not_finite(self.position.index)
+
+    def mean_losses(self) -> dict[str, float]:
+        """The mean losses of this epoch's unmeasured steps: `loss`, and of several each: `aux.loss`."""
+        return self.losses.means(self.position.index - self.position.unmeasured, self.position.index)
 
     def finite(self) -> bool:
         """Whether every weight that is trained is finite, in all processes."""
@@ -264,16 +239,6 @@ class State:
         """That norm, as a record has it; nothing where there is none that is finite."""
         norm = float(self.norm)
         return {"grad_norm": norm} if isfinite(norm) else {}
-
-    def mean_losses(self) -> dict[str, float]:
-        """The mean losses of this epoch's unmeasured steps, each for its share: `loss`, of several each: `aux.loss`."""
-        index = self.position.index
-        steps = slice(index - self.position.unmeasured, index)
-        found = {"loss": _mean(self.losses[steps], self.shares[steps], self.objective.sums)}
-        for place, criterion in enumerate(self.objective.criteria if self.objective.several else ()):
-            losses, shares = self.parts[steps, :, place].unbind(1)
-            found[f"{criterion.term.name}.loss"] = _mean(losses, shares, criterion.sums)
-        return found
 
     def pack(self) -> dict[str, Any]:
         """All of it, as plain data and tensors. Every process calls it, the main one gets it whole."""
@@ -293,9 +258,7 @@ class State:
             **({"teacher": self._teacher()} if self.networks is not None and self.networks.teacher is not None else {}),
             "random": self.world.gathered(self._random()),
             "norm": self.norm,
-            "losses": self.losses[: self.position.index],
-            "shares": self.shares[: self.position.index],
-            **({"parts": self.parts[: self.position.index]} if self.objective.several else {}),
+            **self.losses.state(self.position.index),
             "best": self.best.state(),
             "seconds": self.seconds,
         }
@@ -351,10 +314,7 @@ class State:
         if self.networks is not None and self.networks.averaged is not None:
             self.networks.averaged.load_state_dict(state["teacher"])
         self._set_random(state["random"])
-        self.losses[: self.position.index] = state["losses"].to(self.device)
-        self.shares[: self.position.index] = state["shares"].to(self.device)
-        if self.objective.several:
-            self.parts[: self.position.index] = state["parts"].to(self.device)
+        self.losses.load(state, self.position.index)
         self.norm = state.get("norm", self.norm).to(self.device)
         self.best.load(state["best"])
         self._before, self._began = state["seconds"], time.perf_counter()
@@ -409,10 +369,7 @@ class State:
         need_held(state["optimizer"]["state"], self.optimizer, self.wanted, self.named)
         self._need_others_alike(state)
         need_tensor(state.get("norm", self.norm), (), self.norm.dtype, "norm")
-        for name in ("losses", "shares"):
-            need_tensor(state[name], (position["index"],), self.losses.dtype, name)
-        if self.objective.several:
-            need_tensor(state["parts"], (position["index"], *self.parts.shape[1:]), self.parts.dtype, "parts")
+        self.losses.need_alike(state, position["index"])
         if not isinstance(state["random"], list) or not state["random"]:
             raise ValueError("random holds the state of no process")
         for each in state["random"]:
@@ -456,38 +413,16 @@ class State:
             torch.cuda.set_rng_state(own["cuda"], self.device)
 
 
-def _mean(losses: torch.Tensor, shares: torch.Tensor, sums: bool) -> float:
-    """The mean of losses over steps, each for its share, or for all samples where they are sums."""
-    losses, shares = losses.double(), shares.double()
-    total = losses.sum() if sums else (losses * shares).sum()
-    whole = shares.sum()
-    return float(total / whole.where(whole > 0, 1))
-
-
 def _moves(tensor: torch.Tensor) -> bool:
     """Whether a step may change a tensor: a parameter that is trained, or what is no parameter."""
     return tensor.requires_grad or not isinstance(tensor, nn.Parameter)
-
-
-def _owner(name: str, train: Train) -> str:
-    """The player that trains a parameter, of a network or of a player's own; empty for the network itself."""
-    for player in train.players:
-        if name.startswith(f"loss.{PLAYERS}.{player.name}.") or player.owns(name):
-            return str(player.name)
-    return MAIN
-
-
-def _parts(named: Sequence[tuple[str, nn.Parameter]]) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
-    """The parameters that are trained, and those of them that are not of the network."""
-    trained = [(name, p) for name, p in named if p.requires_grad]
-    return [p for _, p in trained], [p for name, p in trained if name.startswith("loss.")]
 
 
 def _following(spread: Whole, teacher: Teacher) -> Any:
     """A copy of the network that begins as it does, and follows its weights."""
     assert teacher.decay is not None
     average = spread.average(teacher.decay)
-    average.n_averaged.fill_(1)
+    average.n_averaged.fill_(1)  # the update after 0 copies the network, whatever the decay
     return average.eval().requires_grad_(False)
 
 
@@ -496,16 +431,6 @@ def _words(train: Train, parameters: Iterable[tuple[str, nn.Parameter]]) -> dict
     found = train_words(train)
     for name, p in parameters:
         found[f"{name}:"] = parameter_words(not p.requires_grad, options_of(name, train.groups))
-    return found
-
-
-def _origin(train: Train, length: int, total: int, meaning: Mapping[str, str]) -> dict[str, str]:
-    """What may not change between a stop and a resume, in a run of `total` steps and `length` of its schedule."""
-    found = dict(meaning)
-    if train.scheduler and train.scheduler.stretches(length):
-        found["scheduler"] += f" over {length:,} {train.scheduler.unit}s"
-    if train.lookahead is not None:
-        found["lookahead"] += f" over {total:,} steps"
     return found
 
 

@@ -18,7 +18,7 @@ from netspec.runtime.train.criterion import Criterion
 from netspec.runtime.train.networks import MAIN
 from netspec.runtime.train.penalties import Penalties
 from netspec.runtime.train.state import State
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 
 Addend = tuple[torch.Tensor, torch.Tensor | None]
 """A loss, and what it counts for in a mean over several; None where that is known by its samples."""

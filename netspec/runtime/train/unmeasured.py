@@ -7,7 +7,7 @@ from math import isfinite, isnan
 from typing import Any, Final
 
 from netspec.runtime.train.history import Record
-from netspec.sections.train import Train
+from netspec.sections.train_record import Train
 from netspec.words import listed
 
 WHY: Final = (

@@ -8,7 +8,8 @@ from netspec.dims import substitute
 from netspec.emit.c.layers import LAYERS
 from netspec.emit.c.operations import OPERATIONS
 from netspec.emit.c.writer import Array, Storage, Unwritable, Wire, Writer
-from netspec.graph.model import Graph, Level, Route, Scan, Step, Value, flat
+from netspec.graph.by_parts import Route, Scan
+from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.base import Layer
 from netspec.tensors import Tensor, show
 from netspec.views.walking import Walk

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Final
 
-from netspec.graph.model import Scan
+from netspec.graph.by_parts import Scan
 from netspec.python.names import identifier
 from netspec.python.nodes import assign, call, item, listed, method, named, stored, tupled, valued
 from netspec.views.code.flow import Flow

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from netspec.catalogue import Entry
 from netspec.errors import At, Path, Problem
 from netspec.graph.blocks import Block, parameter_of
 from netspec.graph.wrapping import is_option, of_wrap
@@ -15,6 +14,7 @@ from netspec.language.calls import arrow_of, fields_of
 from netspec.language.refusals import Refused
 from netspec.language.rows import AROUND, Call, RowError, Word
 from netspec.layers.base import Op
+from netspec.records import Entry
 from netspec.views.format.sites import Quoted
 from netspec.views.format.style import Style, is_size, style_of
 from netspec.words import did_you_mean

@@ -8,11 +8,12 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
 from netspec.errors import Path
 from netspec.graph.blocks import Block
 from netspec.graph.bodies import Row, opened, rows_of
 from netspec.language.levels import GROUP
+from netspec.records import Entry
 from netspec.sections.known import find
 from netspec.text.scalars import is_word
 from netspec.vocabulary import OPERATIONS

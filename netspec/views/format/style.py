@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.graph.blocks import Block
 from netspec.language import rows
 from netspec.language.rows import Arg, RowError, Word
+from netspec.records import Entry
 
 _SWITCHES: Final = {"true": True, "false": False}
 

@@ -13,7 +13,8 @@ from netspec.emit.onnx.cells import ML
 from netspec.emit.onnx.layers import LAYERS
 from netspec.emit.onnx.operations import OPERATIONS
 from netspec.emit.onnx.writer import KINDS, Array, Unwritable, Wire, Writer
-from netspec.graph.model import ROUTED, Graph, Level, Route, Scan, Step, Value, flat
+from netspec.graph.by_parts import ROUTED, Route, Scan
+from netspec.graph.model import Graph, Level, Step, Value, flat
 from netspec.layers.base import Layer
 from netspec.tensors import Tensor
 from netspec.views.walking import Walk

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import yaml
 
-from netspec.catalogue import Entry
 from netspec.dims import Dim
 from netspec.graph.expand import expand
 from netspec.graph.model import Graph, Step, flat
@@ -16,6 +15,7 @@ from netspec.language import rows
 from netspec.language.calls import arguments, nothing, read_entry
 from netspec.layers.base import Op
 from netspec.python.literals import literal
+from netspec.records import Entry
 from netspec.schedulers.base import Scheduler
 from netspec.sections.document import read_document
 from netspec.tensors import Tensor, show

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from netspec.catalogue import Catalogue, Entry
+from netspec.catalogue import Catalogue
+from netspec.records import Entry
 from netspec.vocabulary import (
     AUGMENTATIONS,
     DATASETS,

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from netspec.catalogue import Entry
 from netspec.python.literals import literal
-from netspec.records import Field, Record
+from netspec.records import Entry, Field, Record
 from netspec.views.reference.examples import Example, example, flow, wrapped
 from netspec.views.reference.kinds import KINDS
 from netspec.views.reference.values import accepted

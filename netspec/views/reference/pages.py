@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from netspec.catalogue import Entry
 from netspec.layers.base import Op
 from netspec.lint import rules
+from netspec.records import Entry
 from netspec.views.reference.keys import key_pages, section_pages
 from netspec.views.reference.kinds import KINDS, Kind
 from netspec.views.reference.page import Page, argument, shown

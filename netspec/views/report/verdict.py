@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite, nan
 from typing import Any, Final
 
-from netspec.sections.train import NEWEST
+from netspec.sections.train_record import NEWEST
 from netspec.views.report.charts import number
 from netspec.words import in_shell
 
