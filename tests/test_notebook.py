@@ -108,6 +108,11 @@ def test_a_cell_is_a_spec(shell: SimpleNamespace, capsys: pytest.CaptureFixture[
     assert any("^^^^^" in line for line in caught.value._render_traceback_())
     with pytest.raises(ValueError, match="no name of a variable"):
         magic("3net", SMALL)
+    with pytest.raises(ValueError, match="'class' is no name of a variable"):
+        magic("class", SMALL)
+    text = "input: 4\nlayers: [linear 2]\ntrain: {loss: mse, optimizer: adam}"
+    assert magic("net train.optimizer='sgd lr=0.5'", text) is None
+    assert shell.user_ns["net"].experiment.train.optimizer.lr == 0.5
 
 
 def test_a_shell_runs_such_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import shlex
 from pathlib import Path
 from typing import Any, Final
 
@@ -111,12 +113,12 @@ def register(shell: Any) -> None:
 
     def magic(line: str, cell: str) -> Spec | None:
         """Check the spec in the cell. `%%netspec net train.epochs=3` calls it net, with values set over it."""
-        words = line.split()
+        words = shlex.split(line)  # as a shell reads them: train.optimizer="adamw lr=1e-3" is one
         name = words.pop(0) if words and "=" not in words[0] else ""
         spec = of_cell(cell, words)
         if not name:
             return spec
-        if not name.isidentifier():
+        if not name.isidentifier() or keyword.iskeyword(name):
             raise ValueError(f"{name!r} is no name of a variable")
         shell.user_ns[name] = spec
         return None

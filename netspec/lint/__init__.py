@@ -49,6 +49,8 @@ RULES: dict[str, str] = {
     "losses_reach": "experiment",
     "nothing_trained": "training",
     "evaluated_views": "training",
+    "optimizer_ranks": "training",
+    "past_the_end": "experiment",
 }
 """Each rule's file with its stage and what it is about, so that only those in question are imported.
 

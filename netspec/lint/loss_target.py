@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from netspec.dims import BATCH
 from netspec.errors import Problem
 from netspec.lint.base import Comparison, Facts, Rule
+from netspec.losses.base import limits
 from netspec.losses.labels import one_answer
-from netspec.tensors import Misfit
+from netspec.tensors import Misfit, Tensor
 
 
 class LossTarget(Rule):
@@ -48,3 +50,15 @@ train: {loss: mse, optimizer: sgd lr=0.01}
             loss.expect(predictions, target)
         except Misfit as misfit:
             yield self.problem(f"{loss.said} {misfit.message}", compared.at, misfit.hint)
+            return
+        if term.constant is not None:
+            yield from self._number(compared, predictions, term.constant)
+
+    def _number(self, compared: Comparison, predictions: Sequence[Tensor], number: float) -> Iterator[Problem]:
+        """What is wrong with a number that stands for all targets."""
+        loss, classes = compared.loss, compared.loss.target_kind == "class"
+        low, high = loss.target_range(predictions, Tensor((BATCH,), "int64") if classes else predictions[0])
+        fits = (low is None or number >= low) and (high is None or number <= high)
+        if not fits or (classes and number % 1) or (loss.signs and abs(number) != 1):
+            wanted = loss.instead[0] if loss.signs else "the number of a class, " * classes + limits(low, high)
+            yield self.problem(f"{loss.said} compares with {number:g}, {wanted} is expected", compared.at)

@@ -37,12 +37,14 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.1, scheduler: cosine T_max=100,
 
     def _one(self, facts: Facts, train: Train, schedule: Scheduler, at: At) -> Iterator[Problem]:
         """The problem of one schedule."""
-        steps = _steps(train, facts.trained_on)
+        steps = steps_of(train, facts.trained_on)
         if steps is not None and schedule.warmup >= steps:
             text = f"the warm-up takes {schedule.warmup:,} steps, the run has {steps:,}"
             yield self.problem(text, at, "Take a shorter warmup, or more epochs.")
             return
-        length = (steps - schedule.warmup if steps else None) if schedule.unit == "step" else _epochs(train, facts)
+        length: int | None = epochs_of(train, facts.trained_on)
+        if schedule.unit == "step":
+            length = steps - schedule.warmup if steps else None
         reach = schedule.reach()
         if reach is not None and length is not None and reach > length:
             noun = schedule.unit
@@ -50,14 +52,13 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.1, scheduler: cosine T_max=100,
             yield self.problem(text, at, "Shorten it, or train longer; the rates are shown by summary --train.")
 
 
-def _steps(train: Train, count: int | None) -> int | None:
-    """The steps of the run, where they are known."""
+def steps_of(train: Train, count: int | None) -> int | None:
+    """The steps of a run over `count` samples, where they are known."""
     return train.steps(count) if count is not None else train.max_steps
 
 
-def _epochs(train: Train, facts: Facts) -> int:
-    """The epochs of the run, of which the last may not be whole."""
-    count = facts.trained_on
+def epochs_of(train: Train, count: int | None) -> int:
+    """The epochs of a run over `count` samples, of which the last may not be whole."""
     if count is None or train.max_steps is None:
         return train.epochs
     return min(train.epochs, ceil(train.max_steps / train.per_epoch(count)))

@@ -31,7 +31,7 @@ train: {loss: cross_entropy, optimizer: sgd lr=0.01}
         if aim.scale_target is not None and not any(each.scales for each in losses):
             text = f"scale_target is for numbers, {loss.said} does not compare them on a scale of their own"
             yield self.problem(text, At(("data", "scale_target")), "Drop it, or take mse, l1, huber or smooth_l1.")
-        if aim.sample is not None and loss.target_kind in ("value", "none"):
+        if aim.sample is not None and loss.target_kind in ("value", "other", "none"):
             text = f"sample draws from classes alike, {loss.said} knows none"
             yield self.problem(text, At(("data", "sample")), "Drop it, or take cross_entropy or bce_logits.")
         if aim.positive is not None and classes not in (None, 2):

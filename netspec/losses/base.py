@@ -13,7 +13,7 @@ from netspec.tensors import Misfit, Tensor, show
 
 Array = Any
 """A torch tensor; this floor calls its methods and never imports torch."""
-Kind = Literal["class", "label", "value", "none"]
+Kind = Literal["class", "label", "value", "other", "none"]
 Activation = Literal["softmax", "sigmoid", "exp", "identity"]
 Range = tuple[float | None, float | None]
 """The least and the largest value allowed; None where there is no bound."""
@@ -41,6 +41,10 @@ class Loss(Entry):
     """Whether torch.nn has it."""
     compares_samples: ClassVar[bool] = False
     """Whether it compares the samples of a batch with each other, so that its value is that of such a batch."""
+    signs: ClassVar[bool] = False
+    """Whether a target is -1 or 1 and nothing between; torch takes 0 too, and learns something else from it."""
+    instead: ClassVar[tuple[str, str]] = ("-1 or 1", "Labels of 0 and 1 become -1 and 1 by 2 * y - 1.")
+    """What is expected in place of the targets that `strays` names, and what to do."""
     mixes: ClassVar[bool] = True
     """Whether a target may lie between those that it knows, as mixup makes them."""
     wants: ClassVar[Literal["scores", "probabilities", "log probabilities", "values"]] = "values"
@@ -49,7 +53,7 @@ class Loss(Entry):
     """What makes probabilities of the scores: a softmax over the classes, or a function of each score; None where
     nothing does."""
     kind: ClassVar[Kind] = "value"
-    """What the target says: the number of a class, yes or no, a value, or nothing."""
+    """What the target says: the number of a class, yes or no, a value, what the loss alone can read, or nothing."""
 
     @property
     def target_kind(self) -> Kind:
@@ -97,6 +101,10 @@ class Loss(Entry):
         """The values that a target may have."""
         return None, None
 
+    def strays(self, target: Array) -> Array | None:
+        """Where a target is none that it takes, though it may lie in the range; None where the range says all."""
+        return (target != -1) & (target != 1) if self.signs else None
+
     def ignored(self) -> int | None:
         """A target value outside the range that is allowed all the same, because it is skipped."""
         return None
@@ -121,6 +129,10 @@ class Loss(Entry):
         """The scores as probabilities; unchanged where the loss knows none."""
         return activate(scores, self.activation or "identity", 1)
 
+    def like_target(self, scores: Array) -> Array:
+        """The scores as numbers of the target's kind, from which its distance can be told."""
+        return self.probabilities(scores)
+
     def kept(self, tape: Tape, *given: Held) -> Held:
         """The number that it is, with all that backward will read of predictions and target kept on the tape."""
         return tape.unread_loss(self.said, given)
@@ -135,6 +147,17 @@ def activate(scores: Array, activation: Activation, axis: int) -> Array:
     if activation == "softmax":
         return scores.softmax(axis)
     return scores if activation == "identity" else getattr(scores, activation)()
+
+
+def limits(low: float | None, high: float | None) -> str:
+    """A range as it is told: `at least 0 and at most 9`."""
+    bounds = (("at least", low), ("at most", high))
+    return " and ".join(f"{words} {bound:g}" for words, bound in bounds if bound is not None) or "a number"
+
+
+def behind(target: Array, end: int) -> Array:
+    """Where something else stands behind an `end` in the same row of a target, samples x places."""
+    return ((target == end).cumsum(1) > 0) & (target != end)
 
 
 def places(target: Array, ignored: int | None, weight: Array | None) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netspec.losses.base import Loss, need_floats, need_same_shape
+from netspec.losses.base import Array, Loss, need_floats, need_same_shape
 from netspec.records import Float, Int
 from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
@@ -34,6 +34,10 @@ class DistillationLoss(Loss):
         if target is not None:
             need_same_shape(predictions[0], target)
             need_floats(target, "target")
+
+    def like_target(self, scores: Array) -> Array:
+        """The scores, which are what it compares with."""
+        return scores
 
     def class_axis(self, rank: int) -> int:
         return self.dim % rank

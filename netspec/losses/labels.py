@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from netspec.dims import Size
 from netspec.losses.base import (
+    Array,
     Loss,
     Range,
     Reduction,
     Weights,
     agree,
+    behind,
     in_order,
     need_batch_rank,
     need_floats,
@@ -103,6 +105,7 @@ class BCEWithLogitsLoss(YesNo, OneHot):
 class SoftMarginLoss(YesNo):
     """The logistic loss of scores against labels of -1 and 1."""
 
+    signs = True
     wants = "scores"
     activation = "sigmoid"
     rule = "Takes scores and labels of -1 and 1 of the same shape."
@@ -122,6 +125,7 @@ class SoftMarginLoss(YesNo):
 class HingeEmbeddingLoss(YesNo):
     """Keeps the distance where the label is 1, and pushes it beyond the margin where it is -1."""
 
+    signs = True
     rule = "Takes distances and labels of -1 and 1 of the same shape."
     words = ("hinge", "hinge_embedding_loss")
     mixes = False
@@ -144,7 +148,9 @@ class HingeEmbeddingLoss(YesNo):
 class MultiLabelMarginLoss(Loss):
     """Asks that every class of the target scores at least 1 more than every other class."""
 
+    kind = "other"
     wants = "scores"
+    instead = "nothing but -1 behind a -1", "What stands behind a -1 is not read."
     rule = "Takes scores of B x classes and class numbers of B x classes, which a -1 ends."
     words = ("multilabel_margin", "multilabel_margin_loss")
     example = "multilabel_margin"
@@ -164,6 +170,10 @@ class MultiLabelMarginLoss(Loss):
     def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
         classes = predictions[0].shape[1]
         return -1, classes - 1 if isinstance(classes, int) else None
+
+    def strays(self, target: Array) -> Array:
+        """Classes behind a -1, which torch does not read."""
+        return behind(target, -1)
 
     def kept(self, tape: Tape, *given: Held) -> Held:
         """Prediction, target, and which labels are in it."""

@@ -35,7 +35,8 @@ class CosineEmbeddingLoss(Together):
     """Turns two outputs towards each other where the target is 1, and apart where it is -1."""
 
     rule = "Takes two outputs of B x width and targets of -1 and 1 of B."
-    predictions = 2
+    kind = "other"
+    predictions, signs = 2, True
     words = ("cosine_embedding", "cosine_embedding_loss")
     example = "cosine_embedding margin=0.2"
 
@@ -63,7 +64,8 @@ class MarginRankingLoss(Together):
     """Asks that the first output is larger by a margin where the target is 1, smaller where it is -1."""
 
     rule = "Takes two outputs of one shape and targets of -1 and 1 of that shape."
-    predictions = 2
+    kind = "other"
+    predictions, signs = 2, True
     words = ("margin_ranking", "margin_ranking_loss")
     example = "margin_ranking margin=0.1"
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netspec.dims import Size
-from netspec.losses.base import Array, Loss, Range, Reduction, agree, need_batch_rank, need_integers, need_target_shape
+from netspec.losses.base import (
+    Array,
+    Loss,
+    Range,
+    Reduction,
+    agree,
+    behind,
+    need_batch_rank,
+    need_integers,
+    need_target_shape,
+)
 from netspec.records import Bool, Int
 from netspec.saved import Held, Tape
 from netspec.tensors import Misfit, Tensor
@@ -18,8 +28,10 @@ class CTCLoss(Loss):
     target is batch x length; it is filled up at its end with the blank, which tells its length.
     """
 
+    kind = "other"
     wants = "log probabilities"
     activation = "exp"
+    instead = "nothing but blanks behind a blank", "Take the blanks out between them: CTC has its own."
     rule = "Takes log probabilities of time x B x classes and class numbers of B x length, filled up with the blank."
     words = ("ctc", "ctc_loss")
     example = "ctc zero_infinity"
@@ -48,6 +60,10 @@ class CTCLoss(Loss):
     def target_range(self, predictions: Sequence[Tensor], target: Tensor) -> Range:
         classes = predictions[0].shape[2]
         return 0, classes - 1 if isinstance(classes, int) else None
+
+    def strays(self, target: Array) -> Array:
+        """Classes behind a blank, in whose place torch would read the blanks before them."""
+        return behind(target, self.blank)
 
     def inputs(self, predictions: Sequence[Array], target: Array) -> tuple[Array, ...]:
         prediction = predictions[0]

@@ -95,6 +95,10 @@ class PoissonNLLLoss(Elementwise):
     def numbers(self) -> Range:
         return 0, None
 
+    def like_target(self, scores: Array) -> Array:
+        """The rates."""
+        return scores.exp() if self.log_input else scores
+
     def kept(self, tape: Tape, *given: Held) -> Held:
         """The target, and the rate."""
         x, target = given
@@ -153,6 +157,10 @@ class KLDivLoss(Elementwise):
 
     def numbers(self) -> Range:
         return (None, 0) if self.log_target else (0, 1)
+
+    def like_target(self, scores: Array) -> Array:
+        """Probabilities, or their logarithms where the target holds those."""
+        return scores if self.log_target else super().like_target(scores)
 
     def kept(self, tape: Tape, *given: Held) -> Held:
         """The target, as shares."""

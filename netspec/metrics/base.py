@@ -33,6 +33,8 @@ class Metric(Entry):
             wanted = " or ".join({"class": "classes", "label": "yes or no", "value": "numbers"}[k] for k in self.kinds)
             text = f"measures {wanted}, {loss.said} takes another kind of target"
             raise Misfit(text)
+        if loss.target_kind == "label" and loss.activation is None:
+            raise Misfit(f"measures how likely yes is, {loss.said} takes distances, which are less where it is yes")
 
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
         """The counts of one batch; `scores` are what `Loss.scores` makes of the prediction.

@@ -66,7 +66,10 @@ class Perplexity(Metric):
     example = "perplexity"
 
     def count(self, scores: Array, target: Array, loss: Any) -> Counts:
-        """The sum of the true classes' log probabilities, and how many they are."""
+        """The sum of the true classes' log probabilities, and how many they are; of shares, by these."""
+        if target.is_floating_point():
+            total = (loss.log_probabilities(scores).double() * target.double()).sum()
+            return {"total": total, "all": target.numel() // target.shape[1]}
         kept = target != loss.ignored()
         known = target.where(kept, 0).unsqueeze(1)
         chosen = loss.log_probabilities(scores).gather(1, known).squeeze(1)

@@ -7,6 +7,7 @@ from typing import Final
 
 from netspec.losses.base import Array, Loss
 from netspec.metrics.base import Counts, Metric
+from netspec.tensors import Misfit, Tensor
 
 ROUNDING: Final = 2.0**-44
 """What a sum of squares, added up in batches, may be wrong by, as a share of it."""
@@ -18,9 +19,14 @@ class Errors(Metric):
     goal = "min"
     kinds = ("value", "label")
 
+    def expect(self, loss: Loss, prediction: Tensor) -> None:
+        super().expect(loss, prediction)
+        if loss.signs:
+            raise Misfit(f"measures numbers, {loss.said} takes labels of -1 and 1")
+
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
         """The sum of what the differences count, as float64, and how many they are."""
-        difference = scores.double() - target.double()
+        difference = loss.like_target(scores).double() - target.double()
         return {"total": self.size(difference).sum(), "all": target.numel()}
 
     def value(self, counts: Counts) -> float:
@@ -68,7 +74,7 @@ class R2(Metric):
     def count(self, scores: Array, target: Array, loss: Loss) -> Counts:
         """For each column the squared errors, the sum and the sum of squares of the target, all as float64."""
         truth = target.double().reshape(len(target), -1)
-        missed = (scores.double().reshape(truth.shape) - truth).square().sum(0)
+        missed = (loss.like_target(scores).double().reshape(truth.shape) - truth).square().sum(0)
         return {"missed": missed, "sum": truth.sum(0), "squares": truth.square().sum(0), "all": len(truth)}
 
     def value(self, counts: Counts) -> float:

@@ -24,6 +24,7 @@ from netspec.tensors import Tensor
 from netspec.views.last_layers import STRETCH, last_steps
 from netspec.views.table import plain
 from netspec.views.training import untrained
+from netspec.words import listed
 
 BLOCKS: Final = {"cpu": 1, "cuda": 512}
 """The bytes that torch's allocator gives out at the least, and in multiples of."""
@@ -181,7 +182,7 @@ def forecast(
 ) -> Forecast:
     """The forecast of a spec that is trained; `sizes` are named sizes that the spec does not tell.
 
-    Raises UsageError for a spec that is not trained.
+    Raises UsageError for a spec that is not trained, and for sizes that it does not leave open.
     """
     train = experiment.train
     if train is None:
@@ -195,7 +196,7 @@ def forecast(
         device,
         train.precision,
         train.batch,
-        {**_told(graph, facts), **(sizes or {})},
+        {**_told(graph, facts), **_said(graph, sizes or {})},
         _weights(graph),
         4 * _count(graph),
         optimizer,
@@ -334,6 +335,17 @@ def _told(graph: Graph, facts: Facts) -> dict[str, int]:
             if isinstance(known, int) and not isinstance(size, int) and str(size) in size.names and str(size) != "B":
                 found[str(size)] = known
     return found
+
+
+def _said(graph: Graph, sizes: Mapping[str, int]) -> Mapping[str, int]:
+    """Sizes that are said. Raises UsageError for a name that no input has open, as the batch is none."""
+    free = {name for tensor in graph.inputs.values() for size in tensor.shape for name in names(size)} - {"B"}
+    for name in sizes:
+        if name not in free:
+            there = f"Open are: {listed(sorted(free))}." if free else "None is open."
+            batch = " The batch is train.batch=NUMBER." * (name == "B")
+            raise UsageError(f"--size {name}: the inputs leave no size {name} open. {there}{batch}")
+    return sizes
 
 
 # --- as text ------------------------------------------------------------------------------------

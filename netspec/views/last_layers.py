@@ -41,6 +41,7 @@ def last_steps(graph: Graph, train: Train) -> tuple[Step, ...]:
 
 
 def _is_last(step: Step, flow: Flow) -> bool:
-    """Whether a step is a linear layer over the last axis that runs once and that no other step reads."""
+    """Whether a step is a linear layer over the last axis, and nothing beside it, that runs once and no step reads."""
     linear = type(step.op) is Linear or (type(step.op) is FC and not step.op.flattens)
+    linear &= step.wrap is None or not step.wrap.beside
     return linear and not flow.users[step] and not flow.again.get(step) and not step.again and step.training is None

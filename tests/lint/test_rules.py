@@ -108,6 +108,15 @@ FINE = {
     "schedule-length whole": RUN.replace("SCHEDULE", "cosine warmup=100"),
     "schedule-length milestones": RUN.replace("SCHEDULE", "multistep 2x4"),
     "schedule-length steps": RUN.replace("SCHEDULE", "onecycle max_lr=0.1 total_steps=115"),
+    "past-the-end": RUN.replace("scheduler: SCHEDULE", "lookahead: {every: 115}"),
+    "past-the-end frozen": "weights: {freeze: [fc1.bias], unfreeze: {epoch: 4}}\n" + RUN.replace("SCHEDULE", "cosine"),
+    "past-the-end unknown": (
+        "input: 8\nlayers: [fc 2]\ntrain: {loss: mse, optimizer: adam, lookahead: {every: 9000}}\n"
+    ),
+    "optimizer-ranks": (
+        "input: 8\nlayers: [fc 4 nobias, relu, fc 2]\n"
+        'train: {loss: mse, optimizer: muon, groups: {"*.bias": adamw lr=1e-3}}\n'
+    ),
     "value-range": "input: 1x8x8\nlayers: [fc 10]\ndata: {source: digits, transform: [scale 255, normalize 33 78]}\n",
     "value-range scaled": (
         "input: 1x8x8\nlayers: [fc 10]\ndata: {source: digits, transform: [scale 2 -1, normalize -0.5 1]}\n"
@@ -178,6 +187,16 @@ OBJECTED = {
             "onecycle max_lr=0.1 total_steps=900",
             "linear total_iters=9",
         )
+    ],
+    "past-the-end": [
+        RUN.replace("scheduler: SCHEDULE", "lookahead: {every: 116}"),
+        RUN.replace("scheduler: SCHEDULE", "max_steps: 4, lookahead: {every: 5}"),
+        "weights: {freeze: [fc1.bias], unfreeze: {epoch: 5}}\n" + RUN.replace("SCHEDULE", "cosine"),
+        "weights: {freeze: {names: [fc1.bias], until: {step: 115}}}\n" + RUN.replace("SCHEDULE", "cosine"),
+    ],
+    "optimizer-ranks": [
+        "input: 8\nlayers: [fc 4 nobias, bn, fc 2]\ntrain: {loss: mse, optimizer: muon, groups: {bn: adam}}\n",
+        "input: 8\nlayers: {p: parameter 8, out: mul(in p)}\ntrain: {loss: mse, optimizer: muon}\n",
     ],
     "value-range": [
         "input: 1x8x8\nlayers: [fc 10]\ndata: {source: digits, transform: TRANSFORM}\n".replace("TRANSFORM", words)
@@ -272,3 +291,19 @@ def test_a_problem_in_the_network_leaves_the_rest_silent() -> None:
     with pytest.raises(netspec.SpecError) as caught:
         netspec.loads(f"{text}train: {{loss: mse, optimizer: adam}}\n")
     assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        "{c: conv 4 k3 nobias, b: bn, r: relu, g: gap, h: fc 3}",
+        "{c: conv 4 k3, p: parameter 4x1x1, m: mul(p c), h: fc 3 nobias}",
+        "{c: conv 4 k3 nobias, l: {i: instancenorm affine, r: relu}, h: fc 3}",
+        "[[conv 4 k3, prelu, gap], fc 3]",
+    ],
+)
+def test_what_is_advised_for_parameters_that_are_no_matrices_is_taken(layers: str) -> None:
+    text = f"input: 3x8x8\nlayers: {layers}\ntrain: {{loss: ce, optimizer: muon"
+    (problem,) = found(f"{text}}}\n")
+    assert problem.code == "optimizer-ranks"
+    assert found(f"{text}, {problem.hint.partition(': ')[2]}}}\n") == []

@@ -226,6 +226,8 @@ LAST = [
     ("inputs: {x: int T}\nlayers: [embedding 9 4, linear 9]\ntrain: {loss: ce, optimizer: sgd}", ()),
     ("input: 2x4\nlayers: [fc 3]\ntrain: {loss: ce, optimizer: sgd}", ()),
     ("input: 8\nlayers: [fc 3]\ntrain: {loss: mse, optimizer: sgd}", ()),
+    ("input: 8\nlayers: [linear 3 wrap=lora rank=2]\ntrain: {loss: ce, optimizer: sgd}", ()),
+    ("input: 8\nlayers: [linear 3 wrap=weight_norm]\ntrain: {loss: ce, optimizer: sgd}", ("linear1",)),
     ("input: 8\nlayers: [fc 3, relu]\ntrain: {loss: ce, optimizer: sgd}", ()),
     ("input: 8\nlayers: {a: fc 3, b: add(a a)}\noutputs: [a, b]\ntrain: {loss: {a: ce, b: ce}, optimizer: sgd}", ()),
     (

@@ -351,8 +351,13 @@ def test_another_optimizer_is_told_and_what_it_cannot_take_is_refused() -> None:
         netspec.loads(OTHERS, ["train.groups.head=adagrad", "train.scheduler=onecycle max_lr=0.1"])
     with pytest.raises(netspec.SpecError, match="muon needs whole parameters"):
         netspec.loads(OTHERS, ["train.optimizer=adamw", "train.groups={head: muon}", "train.parallel=fsdp"])
-    found = netspec.loads(OTHERS, ["train.groups={norm: adamw}"])
-    with pytest.raises(netspec.UsageError, match=r"filters only, backbone\.0\.bias is 16\. Give it another optimizer"):
+    with pytest.raises(
+        netspec.SpecError, match=r"filters only, and backbone\.0\.bias, backbone\.3\.bias and head\.bias"
+    ):
+        netspec.loads(OTHERS, ["train.groups={norm: adamw}"])
+    layers, loss = "layers={a: linear 3 nobias}", "train.loss={a: cross_entropy weight=learned}"
+    found = netspec.loads(OTHERS, [layers, loss, "train.groups=null"])
+    with pytest.raises(netspec.UsageError, match=r"log_variance\.a is a single number\. What a loss learns goes to"):
         train(found.build(), section(found), classes())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -180,3 +181,55 @@ def test_so_are_probabilities_of_the_classes() -> None:
     objective = Objective(loss("ce"))
     scores, target = torch.randn(2, 5, 3), torch.rand(2, 5, 3)
     assert objective.criteria[0].loss.inputs([scores], target)[0] is scores
+
+
+SIGNS = torch.tensor([1.0, -1.0, 0.0, 1.0])
+STRAYS = [
+    ("soft_margin", [torch.rand(4)], SIGNS, "row 2 (train part): the target is 0.0, -1 or 1 is expected"),
+    ("hinge", [torch.rand(4)], SIGNS, "Labels of 0 and 1 become -1 and 1 by 2 * y - 1"),
+    ("cosine_embedding", [torch.rand(4, 3)] * 2, SIGNS, "1 of the 4 values there are wrong"),
+    ("cosine_embedding", [torch.rand(4, 3)] * 2, SIGNS > 0, "the target is False, -1 or 1 is expected"),
+    ("margin_ranking", [torch.rand(4)] * 2, SIGNS / 2, "the target is 0.5, -1 or 1 is expected"),
+    ("ctc", [torch.rand(9, 2, 5)], torch.tensor([[3, 2, 0], [1, 0, 2]]), "nothing but blanks behind a blank"),
+    ("multilabel_margin", [torch.rand(2, 3)], torch.tensor([[2, -1, -1], [-1, 0, -1]]), "nothing but -1 behind a -1"),
+]
+
+
+@pytest.mark.parametrize(("row", "given", "target", "words"), STRAYS)
+def test_targets_that_torch_takes_for_something_else(
+    row: str, given: list[torch.Tensor], target: torch.Tensor, words: str
+) -> None:
+    samples = data(torch.zeros(len(target), 1), target)
+    with pytest.raises(DataError, match=re.escape(words)):
+        Objective(loss(row)).check(tuple(given), target, {"train": samples.train})
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("hinge target=0", "hinge compares with 0, -1 or 1 is expected"),
+        ("bce_logits target=3", "at least 0 and at most 1 is expected"),
+        ("cross_entropy target=4", "the number of a class, at least 0 and at most 3 is expected"),
+        ("cross_entropy target=1.5", "cross_entropy compares with 1.5"),
+    ],
+)
+def test_a_number_that_stands_for_all_targets_is_one_of_them(row: str, words: str) -> None:
+    text = "netspec: 1\ninput: 8\nlayers: {a: fc 4}\ntrain: {loss: {a: %s}, optimizer: adam}\n"
+    with pytest.raises(SpecError, match=words):
+        netspec.loads(text % row)
+    assert netspec.loads(
+        text % row.replace("=0", "=-1").replace("=3", "=0.5").replace("=1.5", "=1").replace("=4", "=3")
+    )
+
+
+def test_a_class_that_stands_for_all_is_that_of_each_place() -> None:
+    spec = netspec.loads(
+        "netspec: 1\ninputs: {x: int T}\nlayers: {e: embedding 9 4, a: linear 5}\n"
+        "train: {loss: {a: cross_entropy axis=-1 target=2}, optimizer: adam}\n"
+    )
+    assert spec.experiment.train is not None
+    objective = Objective(spec.experiment.train.terms, names=["a"])
+    scores = torch.randn(2, 3, 5)
+    ((criterion, given),) = objective.present(scores)
+    expected = nn.functional.cross_entropy(scores.flatten(0, 1), torch.full((6,), 2))
+    torch.testing.assert_close(criterion(given, criterion.compared(given, scores, torch.zeros(2))), expected)

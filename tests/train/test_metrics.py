@@ -129,6 +129,40 @@ def test_perplexity_skips_what_is_ignored(chosen: Given) -> None:
     assert measured("perplexity", scores, truth, "ce ignore_index=-1") == pytest.approx(wanted, rel=1e-6)
 
 
+def test_perplexity_of_shares_of_the_classes(chosen: Given) -> None:
+    scores, truth = chosen
+    shares = torch.nn.functional.one_hot(truth, 5).float() * 0.9 + 0.02
+    wanted = exp(torch.nn.functional.cross_entropy(scores.double(), shares.double()).item())
+    assert measured("perplexity", scores, shares, "ce") == pytest.approx(wanted, rel=1e-6)
+
+
+def test_differences_are_told_in_the_numbers_of_the_target(yes: Given) -> None:
+    scores, truth = yes
+    assert measured("mse", *yes, "bce_logits") == pytest.approx(sk.brier_score_loss(truth, scores.sigmoid()), rel=1e-6)
+    rates = scores.abs() + 1
+    for row, given in (("poisson", rates.log()), ("poisson log_input=false", rates), ("kl reduction=sum", rates.log())):
+        assert measured("mae", given, truth, row) == pytest.approx(sk.mean_absolute_error(truth, rates), rel=1e-6)
+    error = sk.mean_absolute_error(-truth, scores)
+    assert measured("mae", scores, -truth, "kl log_target reduction=sum") == pytest.approx(error)
+    assert measured("r2", rates.log(), rates, "poisson") == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("row", "loss", "words"),
+    [
+        ("accuracy", "hinge", "takes distances, which are less where it is yes"),
+        ("roc_auc", "hinge", "takes distances"),
+        ("mae", "soft_margin", "takes labels of -1 and 1"),
+        ("mae", "ctc", "measures numbers or yes or no, ctc takes another kind of target"),
+        ("r2", "multilabel_margin", "takes another kind of target"),
+        ("rmse", "cosine_embedding", "takes another kind of target"),
+    ],
+)
+def test_what_would_be_measured_the_other_way_round_is_refused(row: str, loss: str, words: str) -> None:
+    with pytest.raises(Misfit, match=words):
+        read_entry(row, (), METRICS)[0].expect(read_entry(loss, (), LOSSES)[0], Tensor((BATCH,)))
+
+
 @pytest.mark.parametrize(
     "row", ["ce", "ce weight=1x2x3x4x5", "ce ignore_index=2", "ce reduction=sum", "nll", "multi_margin"]
 )

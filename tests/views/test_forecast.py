@@ -116,6 +116,14 @@ def test_an_open_size_is_asked_for() -> None:
     with pytest.raises(UsageError, match="--size T=NUMBER"):
         need_sizes(found)
     assert lacking(found, 0, "are free") is None
+    for name, words in (
+        ("B", "Open are: T. The batch is train.batch=NUMBER"),
+        ("Q", "the inputs leave no size Q open"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            expected(text=TEXTS, sizes={name: 3})
+    with pytest.raises(UsageError, match="None is open"):
+        expected(sizes={"T": 3})
     known = expected(text=TEXTS, sizes={"T": 100})
     assert not known.open
     assert known.largest(10**6) > known.largest(10**5) > 0

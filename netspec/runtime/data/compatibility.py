@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 OF_DATA: Final = ("class_count", "embedding_rows", "position_rows", "value_range")
 """Rules that ask for other data, or for a network of its size."""
-OF_TRAINING: Final = ("loss_target", "mixed_target", "step_networks")
-"""Rules that ask for another loss."""
+OF_TRAINING: Final = ("loss_target", "mixed_target", "step_networks", "past_the_end")
+"""Rules that ask for another loss, or for a longer run."""
+OF_LENGTH: Final = ("schedule_length", "past_the_end")
+"""Rules that tell what does not come about in a run of its length."""
 
 
 def need_fit(spec: Spec, data: Data | ArrayData) -> None:
@@ -45,9 +47,10 @@ def need_fit(spec: Spec, data: Data | ArrayData) -> None:
 def remarks(spec: Spec, data: Data) -> list[str]:
     """What a person should know of data that was read, and can be trained on all the same."""
     found = [*class_remarks(data), *_left_behind(spec, data)]
-    if spec.experiment.data is not None and spec.experiment.data.trained_on() is None:  # else it is told by `check`
-        facts = Facts(spec.graph, spec.experiment, measured(data), data.raw)
-        found += [f"{p.message}. {p.hint}" for rule in rules(["schedule_length"]) for p in rule.check(facts)]
+    before, facts = Facts(spec.graph, spec.experiment), Facts(spec.graph, spec.experiment, measured(data), data.raw)
+    for rule in rules(OF_LENGTH):
+        told = [*rule.check(before)]  # by `check`
+        found += [f"{p.message}. {p.hint}" for p in rule.check(facts) if p not in told]
     return found
 
 

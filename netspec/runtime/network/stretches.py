@@ -211,6 +211,7 @@ def held_back(layers: Sequence[nn.Module]) -> Iterator[None]:
 def _given(layer: nn.Module, hidden: torch.Tensor) -> Scores | torch.Tensor:
     """What a linear layer that is held back gives."""
     assert isinstance(layer, nn.Linear)
+    assert type(layer).forward is nn.Linear.forward, "a layer that does more than multiply"
     if prod(hidden.shape[:-1]) * layer.out_features <= _most(hidden.device):
         return functional.linear(hidden, layer.weight, layer.bias)
     return Scores(hidden, layer.weight, layer.bias, torch.is_autocast_enabled(hidden.device.type))

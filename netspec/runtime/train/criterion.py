@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from netspec.datasets.fit import described
 from netspec.errors import At, DataError, Problem
 from netspec.lint.loss_target import LossTarget
-from netspec.losses.base import Array, Loss
+from netspec.losses.base import Array, Loss, limits
 from netspec.runtime.data.units import Scale
 from netspec.runtime.data.weighing import WEIGHTS, settled
 from netspec.sections.objective import Term
@@ -77,7 +77,8 @@ class Criterion:
         if self.term.constant is not None:
             first = given[0].detach()
             classes = self.loss.target_kind == "class"
-            found = first.new_full((first[:, 0] if classes else first).shape, self.term.constant)
+            shape = first.movedim(self.loss.class_axis(first.dim()), 1)[:, 0].shape if classes else first.shape
+            found = first.new_full(shape, self.term.constant)
             return found.long() if classes else found
         if self.term.within:
             return outputs[self.term.named_target].detach()
@@ -133,7 +134,7 @@ class Criterion:
                 first = described(next(own.targets()), open_batch=False)
                 low, high = self.loss.target_range(shapes, first)
                 self.uneven |= self._check_fills(own, low, high)
-                self.uneven |= check_values(name, own, low, high, self.loss.ignored())
+                self.uneven |= check_values(name, own, self.loss, low, high)
                 self._seen.add(id(part))
 
     def _check_fills(self, part: Split, low: float | None, high: float | None) -> bool:
@@ -215,12 +216,12 @@ def not_made(scores: Any) -> bool:
     return hasattr(scores, "stretches")
 
 
-def check_values(name: str, part: Split, low: float | None, high: float | None, ignored: int | None) -> bool:
-    """Refuse targets outside their range, and name the first one's file and row. Raises DataError.
+def check_values(name: str, part: Split, loss: Loss, low: float | None, high: float | None) -> bool:
+    """Refuse targets that the loss takes for none, and name the first one's file and row. Raises DataError.
 
-    Returns whether some of them are `ignored`.
+    Returns whether some of them are ignored.
     """
-    rows, skips = 0, False
+    rows, skips, ignored = 0, False, loss.ignored()
     for target in part.targets():
         wrong: Array = target != target
         if low is not None:
@@ -229,6 +230,9 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
             wrong |= target > high
         if target.is_floating_point():
             wrong |= ~target.isfinite()
+        strays = loss.strays(target)
+        if strays is not None:
+            wrong |= strays
         if ignored is not None:
             skipped = target == ignored
             wrong &= ~skipped
@@ -236,11 +240,13 @@ def check_values(name: str, part: Split, low: float | None, high: float | None, 
         if bool(wrong.any()):
             place = wrong.nonzero()[0].tolist()
             value = target[tuple(place)].item()
-            limits = [f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None)
+            expected = limits(low, high)
             text = f"{part.origin.at(rows + place[0])} ({name} part): the target is {value}"
             count = f"{int(wrong.sum()):,} of the {wrong.numel():,} values there are wrong"
             way_out = part.origin.way_out or (_way_out(target, low) if high is not None and value > high else "")
-            raise DataError(f"{text}, {' and '.join(limits) or 'a number'} is expected. {count}. {way_out}".rstrip())
+            if strays is not None and bool(strays[tuple(place)]):
+                expected, way_out = loss.instead
+            raise DataError(f"{text}, {expected} is expected. {count}. {way_out}".rstrip())
         rows += len(target)
     return skips
 

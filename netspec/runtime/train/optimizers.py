@@ -20,6 +20,7 @@ from netspec.errors import UsageError
 from netspec.optimizers.base import Optimizer
 from netspec.optimizers.descent import Muon
 from netspec.sections.param_groups import OTHER, SCHEDULE, Group, options_of
+from netspec.tensors import show
 from netspec.views.meaning import worded
 
 WRAPPED: Final = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
@@ -136,10 +137,11 @@ def _make_one(
         raise UsageError(f"this torch ({torch.__version__}) has no optimizer {name}. Install a newer one.")
     for path, p in trained:
         if entry.ranks and p.dim() not in entry.ranks:
-            shape = " x ".join(map(str, p.shape))
-            way = f'groups: {{"{path}": adamw lr=1e-3}}'
-            text = f"{name} takes matrices and filters only, {path} is {shape}"
-            raise UsageError(f"{text}. Give it another optimizer, as in {way}.")
+            text = f"{entry.said} takes matrices and filters only, {path} is {show(tuple(p.shape))}"
+            way = f'Give it another optimizer, as in groups: {{"{path}": adamw lr=1e-3}}.'
+            if path.startswith("loss."):  # which no line of groups matches
+                way = f"What a loss learns goes to the optimizer itself: take adamw, and {entry.said} under groups."
+            raise UsageError(f"{text}. {way}")
     keywords = entry.keywords()
     sparse, capturable = gradients
     if all(keywords.get(word) is None for word in HOW):
@@ -150,9 +152,7 @@ def _make_one(
     if isinstance(entry, Muon):
         return muon(made, keywords, entry.rescaled)
     optimizer: Any = light(cls)(made, **keywords)
-    optimizer._warned_capturable_if_run_uncaptured = (
-        True  # the same bits matter more than the speed that torch warns of
-    )
+    optimizer._warned_capturable_if_run_uncaptured = True  # torch warns of speed, and here bits matter more
     return cast("torch.optim.Optimizer", optimizer)
 
 
