@@ -19,7 +19,7 @@ from netspec.python.allowlist import check, parsed
 from netspec.python.imports import imports, names
 from netspec.python.layout import WIDTH, Comments, lines
 from netspec.python.names import Namespace, class_name
-from netspec.python.nodes import assigned, attribute, named, tupled, valued
+from netspec.python.nodes import assigned, attribute, named, same, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed, wrap_of
@@ -59,6 +59,10 @@ def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     return "\n".join(lines(statements, comments))
 
 
+class Apart(Exception):
+    """Graphs that no one program serves."""
+
+
 def program(
     graph: Graph,
     live: Collection[str],
@@ -66,16 +70,18 @@ def program(
     *,
     commented: bool = False,
     functions: bool = True,
+    beside: Sequence[Graph] = (),
 ) -> Program:
     """The classes of a network; only where they are `commented` is it told what is said of their statements.
 
-    Those that hold nothing are `functions`, unless all are to be classes.
+    Those that hold nothing are `functions`, unless all are to be classes. The program serves the graphs `beside` it as
+    well, which are the same network with other values of its parameters; where none does, Apart is raised.
     """
     stiff: set[Hashable] = set()
     while True:
         try:
-            plan = _plan(graph, live, rules or Rules(), stiff)
-            classes = _classes(graph, plan)
+            plan = _plan([graph, *beside], live, rules or Rules(), stiff)
+            classes = _classes([graph, *beside], plan)
             break
         except Stiff as row:  # each time one more of the rows that there are
             stiff.add(row.source)
@@ -88,9 +94,12 @@ def program(
     return without_empty(whole, registering) if functions else whole
 
 
-def _plan(graph: Graph, live: Collection[str], rules: Rules, stiff: Set[Hashable]) -> Plan:
+def _plan(graphs: Sequence[Graph], live: Collection[str], rules: Rules, stiff: Set[Hashable]) -> Plan:
     """Which classes there are and what they are called: the network's own, its blocks', those of other levels."""
-    serving = patterns(graph.root, stiff, rules.fixed)
+    graph = graphs[0]
+    serving = patterns([each.root for each in graphs], stiff, rules.fixed)
+    if any(serving[each.root] is not serving[graph.root] for each in graphs):
+        raise Apart
     *inner, last = ordered(serving[graph.root], serving)
     given = Namespace()
     own = given.fresh(graph.name)
@@ -117,16 +126,16 @@ def _stem(pattern: Pattern) -> str:
     return class_name(f"{held}_{level.name}")
 
 
-def _classes(graph: Graph, plan: Plan) -> list[Class]:
+def _classes(graphs: Sequence[Graph], plan: Plan) -> list[Class]:
     """The classes as they are written, each behind those that it needs."""
-    path = partial(_path, graph.root, Paths(plan.serving))
+    graph, paths = graphs[0], Paths(plan.serving)
     last = plan.serving[graph.root]
     found: list[Class] = []
     signatures: dict[Pattern, Signature] = {}
     for pattern in plan.names:
         results, ending = _results(pattern, graph)
         lean = _lean(graph, pattern.refs[0]) if pattern is last else None
-        closing = partial(_closing, graph, path) if pattern is last else _nothing
+        closing = partial(_closing, graphs, paths) if pattern is last else _nothing
         bound, lengths = (graph.bound, graph.lengths) if pattern is last else ({}, {})
         writer = ClassWriter(pattern, plan, signatures, closing, bound, lengths)
         found.append(writer.written(results, ending, lean))
@@ -134,10 +143,16 @@ def _classes(graph: Graph, plan: Plan) -> list[Class]:
     return found
 
 
-def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> list[ast.stmt]:
-    """What ends the constructor of the network."""
-    filling = statements(graph.init, over_arguments(graph, slots), path, graph.parameters())
-    return [*filling, *_ties(graph, path), *padding(graph, path)]
+def _closing(graphs: Sequence[Graph], paths: Paths, slots: Slots) -> list[ast.stmt]:
+    """What ends the constructor of the network. Raises Apart."""
+    each = []
+    for graph, owners in zip(graphs, over_arguments(graphs, slots), strict=True):
+        path = partial(_path, graph.root, paths)
+        filling = statements(graph.init, owners, path, graph.parameters())
+        each.append([*filling, *_ties(graph, path), *padding(graph, path)])
+    if not all(same(found, each[0]) for found in each[1:]):
+        raise Apart
+    return each[0]
 
 
 def _nothing(_: Slots) -> list[ast.stmt]:

@@ -140,9 +140,9 @@ def _trials(document: Document, graph: Graph, formulas: Mapping[str, Node]) -> T
     rules = counted(document, graph, live, formulas)
     given = {name: plain(param) for name, param in graph.root.params.items()}
     if not live:
-        return Trials(document, given, (), (), (), rules=rules)
+        return Trials(document, graph, given, (), (), (), rules=rules)
     counts, divided = set(_counts(graph.root)), _parameters(filter(_divides, _expressions(graph.root)))
-    return Trials(document, given, live, counts, program(graph, live, rules).parts, divided, rules)
+    return Trials(document, graph, given, live, counts, program(graph, live, rules).parts, divided, rules)
 
 
 def _may_be(graph: Graph, name: str) -> bool:
@@ -170,7 +170,7 @@ def _deciding(graph: Graph, names: Sequence[str]) -> set[str]:
     asked = {name: [each for each in over if root_symbol(name) in symbols(each[1])] for name in names}
     if not any(asked.values()):
         return set()
-    serving = patterns(graph.root)
+    serving = patterns([graph.root])
     root = {root_symbol(name): node_of(plain(param)) for name, param in graph.root.params.items()}
     found = set()
     for name, steps in asked.items():

@@ -17,7 +17,7 @@ from typing import Any
 from netspec.emit.torch import torch_class
 from netspec.graph.combining import LOST, Node, key, number, symbols
 from netspec.graph.model import Level
-from netspec.graph.symbols import Traced, counted, node_of, plain, replaced, root_symbol
+from netspec.graph.symbols import Traced, counted, in_turn, node_of, plain, replaced, root_symbol
 from netspec.graph.symbols import name as name_node
 from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike
@@ -210,11 +210,11 @@ class Slots:
             counts = counter[0] in self.counting and symbol not in self.past
             return name_node(symbol) if counts else ast.Constant(counter[1])
         if symbol.startswith("$"):
-            value = plain(self.root.params[symbol[1:]])
+            params = [plain(root_of(level).params[symbol[1:]]) for level in self.levels]
             if symbol not in self.live:
-                return node_of(value)
+                return node_of(params[0]) if all(equal(value, params[0]) for value in params) else None
             origins: list[Node] = [name_node(symbol) for _ in self.levels]
-            values = [class_of(value) if symbol in self.operations else value] * len(self.levels)
+            values = [class_of(value) if symbol in self.operations else value for value in params]
             kind = HEADER if self.levels[0] is self.root else REST
             return self._argument(symbol, symbol[1:], kind, values, origins)
         if len(self.blocks) != len(self.levels):
@@ -398,12 +398,6 @@ def _nodes(values: Sequence[Any], origins: Sequence[Node | None]) -> Iterator[No
         yield LOST if value is ABSENT else known if known is not None and known is not LOST else node_of(value)
 
 
-def _in_turn(node: Node) -> Node:
-    """An expression with the number of each round in the place of its counter."""
-    turns = {symbol: counter[1] for symbol in symbols(node) if (counter := counted(symbol)) is not None}
-    return replaced(node, {symbol: ast.Constant(turn) for symbol, turn in turns.items()})
-
-
 def _entry(place: int, node: Node, value: Any) -> Node | None:
     """The expression of one entry of a tuple, which one for a single number may have given."""
     if isinstance(node, ast.Tuple | ast.List):
@@ -441,4 +435,4 @@ def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
 
 def _alike(one: Node, other: Node) -> bool:
     """Whether expressions are the same, in the rounds that they stand in."""
-    return key(_in_turn(one)) == key(_in_turn(other))
+    return key(in_turn(one)) == key(in_turn(other))

@@ -16,7 +16,7 @@ from netspec.graph.report import Report, Stopped
 from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.tensors import Tensor
-from netspec.views.code.module import program
+from netspec.views.code.module import Apart, program
 from netspec.views.code.program import Rules
 from netspec.views.code.slots import class_of, equal
 
@@ -62,6 +62,7 @@ class Trials:
     """What a network is held against."""
 
     document: Document
+    graph: Graph
     given: Mapping[str, Any]
     """The values of its parameters."""
     live: Sequence[str]
@@ -150,7 +151,7 @@ class Trials:
         known = repr(sorted(tried.items()))
         if known not in self.verdicts:
             other = self._with(tried)
-            self.verdicts[known] = None if other is None else self._alike(other, tried)
+            self.verdicts[known] = None if other is None else self._alike(other, tried) or self._shares(other, tried)
         return self.verdicts[known]
 
     def _proven(self, names: Sequence[str]) -> list[str]:
@@ -253,6 +254,30 @@ class Trials:
         # What is computed is another value with others of those that it is computed from.
         names = {*names, *self.rules.formulas}
         return all(map(same, _without(self.meant, names), _without(found, names)))
+
+    def _shares(self, other: Graph, values: Mapping[str, Any]) -> bool:
+        """Whether one program serves that network beside the one that is meant, and is the program that is meant.
+
+        Alone it may be another: where no use has a step that a condition lets into some, its classes ask for nothing.
+        """
+        counts = {name: value for name, value in values.items() if name in self.counts}
+        if not self._has_conditions or (counts and not self._verdict(counts)):
+            return False
+        near = self._with(counts) if counts else self.graph
+        assert near is not None, "it has a verdict"
+        try:
+            found = program(near, self.live, self.rules, beside=[other]).parts
+        except Apart:
+            return False
+        if len(self.meant) != len(found):
+            return False
+        names = {*counts, *self.rules.formulas}
+        return all(map(same, _without(self.meant, names), _without(found, names)))
+
+    @property
+    def _has_conditions(self) -> bool:
+        """Whether any step is there, or not, by a condition."""
+        return any(step.guard is not None for step in self.graph.root.walk())
 
 
 def variations(value: Any) -> Sequence[Any]:
