@@ -198,16 +198,19 @@ class Calls:
                 of = [ABSENT if v is ABSENT else v[i] for v in series]
                 parts.append(self._value(of, name, item, [m[i] if isinstance(m, tuple) else None for m in measures]))
             return tuple(parts)
-        found: list[Any] = []
+        trees: dict[int, ast.expr] = {}
+        for use in uses:
+            tree = measures[use]
+            if not isinstance(tree, ast.expr) or not means(tree, partial(self._argument, use), series[use]):
+                return None
+            trees[use] = tree
         try:
-            for use in uses:
-                tree = measures[use]
-                if not isinstance(tree, ast.expr) or not means(tree, partial(self._argument, use), series[use]):
-                    return None
-                found.append(read(tree, partial(self._shape, use), self._stored))
+            found = [read(tree, partial(self._shape, use), lambda node: Code(node)) for use, tree in trees.items()]
         except Unreadable:
             return None
-        return found[0] if all(other == found[0] for other in found) else None
+        if any(other != found[0] for other in found):
+            return None
+        return read(trees[uses[0]], partial(self._shape, uses[0]), self._stored)
 
     def _shape(self, use: int, value: Value) -> ast.expr:
         """How forward reads the shape of a value. Raises Unreadable."""

@@ -261,6 +261,7 @@ class Trials:
         Alone it may be another: where no use has a step that a condition lets into some, its classes ask for nothing.
         """
         counts = {name: value for name, value in values.items() if name in self.counts}
+        counts = counts if len(counts) < len(values) else {}
         if not self._has_conditions or (counts and not self._verdict(counts)):
             return False
         near = self._with(counts) if counts else self.graph

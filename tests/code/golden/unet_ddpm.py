@@ -75,8 +75,9 @@ class DownBlock2D(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    def __init__(self, in_channels, groups, eps):
+    def __init__(self, in_channels, groups, head, eps):
         super().__init__()
+        self.head = head
         self.group_norm = nn.GroupNorm(groups, in_channels, eps=eps)
         self.to_q = nn.Linear(in_channels, in_channels)
         self.to_k = nn.Linear(in_channels, in_channels)
@@ -88,16 +89,18 @@ class SpatialAttention(nn.Module):
         to_q = self.to_q(group_norm)  # 64 x in_channels
         to_k = self.to_k(group_norm)  # 64 x in_channels
         to_v = self.to_v(group_norm)  # 64 x in_channels
-        out = attend(to_q, to_k, to_v, x.shape[1] // 8)  # 64 x in_channels
+        out = attend(to_q, to_k, to_v, x.shape[1] // self.head if self.head else 1)  # 64 x in_channels
         out = self.to_out(out)  # 64 x in_channels
         out = out.transpose(1, 2).unflatten(2, (x.shape[-2], x.shape[-1]))  # in_channels x 8 x 8
         return out + x  # in_channels x 8 x 8
 
 
 class DownBlock2D2(nn.Module):
-    def __init__(self, in_channels, temb_features, c, groups, eps):
+    def __init__(self, in_channels, temb_features, c, groups, head, eps):
         super().__init__()
-        self.attentions = nn.ModuleList([SpatialAttention(c, groups, eps), SpatialAttention(c, groups, eps)])
+        self.attentions = nn.ModuleList(
+            [SpatialAttention(c, groups, head, eps), SpatialAttention(c, groups, head, eps)]
+        )
         self.resnets = nn.ModuleList(
             [ResnetBlock2D(in_channels, temb_features, c, groups, eps), ResnetBlock2D(c, temb_features, c, groups, eps)]
         )
@@ -113,9 +116,9 @@ class DownBlock2D2(nn.Module):
 
 
 class MidBlock(nn.Module):
-    def __init__(self, widths, groups, eps):
+    def __init__(self, widths, groups, head, eps):
         super().__init__()
-        self.attentions = nn.ModuleList([SpatialAttention(widths[1], groups, eps)])
+        self.attentions = nn.ModuleList([SpatialAttention(widths[1], groups, head, eps)])
         self.resnets = nn.ModuleList(
             [
                 ResnetBlock2D(widths[1], 4 * widths[0], widths[-1], groups, eps),
@@ -139,9 +142,20 @@ class Upsample2D(nn.Module):
 
 
 class UpBlock2D(nn.Module):
-    def __init__(self, in_channels, second_channels, first_channels, entry_channels, temb_features, c, groups, eps):
+    def __init__(
+        self,
+        in_channels,
+        second_channels,
+        first_channels,
+        entry_channels,
+        temb_features,
+        c,
+        groups,
+        head,
+        eps,
+    ):
         super().__init__()
-        self.attentions = nn.ModuleList([SpatialAttention(c, groups, eps) for _ in range(3)])
+        self.attentions = nn.ModuleList([SpatialAttention(c, groups, head, eps) for _ in range(3)])
         self.resnets = nn.ModuleList(
             [
                 ResnetBlock2D(in_channels + second_channels, temb_features, c, groups, eps),
@@ -185,7 +199,7 @@ class UpBlock2D2(nn.Module):
 
 
 class UNet2DModel(nn.Module):
-    def __init__(self, channels=3, widths=(16, 32), groups=8, eps=1e-5, shift=0):
+    def __init__(self, channels=3, widths=(16, 32), groups=8, head=8, eps=1e-5, shift=0):
         super().__init__()
         if len(widths) != 2:
             raise ValueError("widths takes 2 values")
@@ -196,16 +210,16 @@ class UNet2DModel(nn.Module):
         self.down_blocks = nn.ModuleList(
             [
                 DownBlock2D(widths[0], 4 * widths[0], widths[0], groups, eps),
-                DownBlock2D2(widths[0], 4 * widths[0], widths[1], groups, eps),
+                DownBlock2D2(widths[0], 4 * widths[0], widths[1], groups, head, eps),
             ]
         )
         self.up_blocks = nn.ModuleList(
             [
-                UpBlock2D(widths[1], widths[1], widths[1], widths[0], 4 * widths[0], widths[-1], groups, eps),
+                UpBlock2D(widths[1], widths[1], widths[1], widths[0], 4 * widths[0], widths[-1], groups, head, eps),
                 UpBlock2D2(widths[-1], widths[0], widths[0], widths[0], 4 * widths[0], widths[-2], groups, eps),
             ]
         )
-        self.mid_block = MidBlock(widths, groups, eps)
+        self.mid_block = MidBlock(widths, groups, head, eps)
         self.conv_norm_out = nn.GroupNorm(groups, widths[-2], eps=eps)
         self.conv_out = nn.Conv2d(widths[-2], channels, 3, padding=1)
 
