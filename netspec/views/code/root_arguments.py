@@ -157,10 +157,10 @@ def _is_argument(param: Any) -> bool:
 
 
 def _are_numbers(param: Any) -> bool:
-    """Whether a parameter is a list of numbers, or of rows of numbers."""
+    """Whether a parameter is a list of numbers or of what is true or not, or of rows of them."""
     if not isinstance(param, list) or not param:
         return False
-    return all(type(plain(item)) in (int, float) or _are_numbers(item) for item in param)
+    return all(type(plain(item)) in (int, float, bool) or _are_numbers(item) for item in param)
 
 
 def _deciding(graph: Graph, names: Sequence[str]) -> set[str]:

@@ -19,7 +19,7 @@ _SCALES: Final = (2, 4, 8, 16, 32)
 """How many times larger or smaller than the input's a size may be, to be told by it."""
 Told = Callable[[Sequence[Any]], ast.expr | None]
 """The constructor's word for a series of sizes, one for each use; None if it has none."""
-_LONGEST: Final = 22
+_LONGEST: Final = 21
 """How long a size may be; what is longer nobody would read beside the code."""
 
 

@@ -347,7 +347,7 @@ def _near(value: int) -> list[int]:
 
 def _of_entry(value: Any) -> Sequence[Any]:
     """The same of a number or a row in a list, so that no number is left as it is."""
-    return [other or 3 for other in _near(value)] if isinstance(value, int) else variations(value)
+    return [other or 3 for other in _near(value)] if type(value) is int else variations(value)
 
 
 def _is_table(value: Any) -> bool:

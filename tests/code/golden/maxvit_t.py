@@ -78,10 +78,10 @@ class RelativePositionalMultiHeadAttention(nn.Module):
 
     def forward(self, x):  # H x W x in_channels
         out = F.embedding(self.relative_position_index, self.relative_position_bias_table)
-        bias = out.permute(2, 0, 1)
+        bias = out.permute(2, 0, 1)  # in_channels//head_dim x window*window x window*window
         out = self.to_qkv(x)  # H x W x 3*in_channels
         out = out.unflatten(-1, (3, x.shape[-1] // self.head_dim, self.head_dim))
-        to_qkv0, to_qkv1, to_qkv2 = out.permute(3, 0, 1, 4, 2, 5).unbind(0)
+        to_qkv0, to_qkv1, to_qkv2 = out.permute(3, 0, 1, 4, 2, 5).unbind(0)  # H x in_channels//head_dim x W x head_dim
         x = F.scaled_dot_product_attention(to_qkv0, to_qkv1, to_qkv2, attn_mask=bias, scale=x.shape[-1] ** -0.5)
         return self.merge(torch.flatten(x.transpose(2, 3), 3))  # H x W x in_channels
 
