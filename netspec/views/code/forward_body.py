@@ -367,8 +367,11 @@ class Forward:
             registers = item.unit == unit and item.step.member and not item.step.again
             if registers and self.pattern.homes[item.step.member] == 1:
                 return is_not_none(self.calls.member(item.step))
-        step = self.items[at].step
-        return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
+        step, after = self.items[at].step, self.items[at + 1].step if at + 1 < len(self.items) else None
+        inside = step.row is not None and after is not None and after.row is step.row  # the name is that of the last
+        return self.keeper.tested(
+            unit, type(step.op).__name__.lower() if inside or step.name.isdecimal() else step.name
+        )
 
     def _comment(self, at: int) -> Saying:
         """The shape that comes out of an item, and so of the same item of each round."""

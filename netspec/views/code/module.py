@@ -34,15 +34,18 @@ from netspec.views.code.tidy import decided, merged
 from netspec.words import listed
 
 
-def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None) -> str:
+def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None, beside: Sequence[Graph] = ()) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own.
 
-    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules.
+    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules,
+    and for the graphs `beside` it see `program`.
     """
-    written = program(graph, live, rules, commented=True)
+    written = program(graph, live, rules, commented=True, beside=beside)
     parts, comments = written.parts, written.comments
-    above, used = _helpers(graph, names(parts))
-    origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
+    graphs = [graph, *beside]
+    above, used = _helpers(graphs, names(parts))
+    steps = (step for each in graphs for step in each.root.walk())
+    origins = {step.op.origin for step in steps if isinstance(step.op, Layer) and step.op.origin}
     groups = imports(used, origins)
     docstring = _docstring(graph)
     meant: list[ast.stmt] = [ast.Expr(ast.Constant(docstring)), *(one for group in groups for one in group)]
@@ -50,7 +53,7 @@ def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None)
     sections = [*(helper.rstrip() for helper in above), *(_text([one], comments) for one in parts)]
     heads = [f'"""{docstring}"""', *(_text(group, comments) for group in groups)]
     text = "\n\n\n".join(["\n\n".join(heads), *sections]) + "\n"
-    check(text, closed(graph), ast.Module([*meant, *parts], []))
+    check(text, closed(graphs), ast.Module([*meant, *parts], []))
     return text
 
 
@@ -134,6 +137,8 @@ def _classes(graphs: Sequence[Graph], plan: Plan) -> list[Class]:
     signatures: dict[Pattern, Signature] = {}
     for pattern in plan.names:
         results, ending = _results(pattern, graph)
+        if pattern is last and not _give_alike(pattern, graphs):
+            raise Apart
         lean = _lean(graph, pattern.refs[0]) if pattern is last else None
         closing = partial(_closing, graphs, paths) if pattern is last else _nothing
         bound, lengths = (graph.bound, graph.lengths) if pattern is last else ({}, {})
@@ -160,9 +165,9 @@ def _nothing(_: Slots) -> list[ast.stmt]:
     return []
 
 
-def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
+def _helpers(graphs: Sequence[Graph], used: set[str]) -> tuple[list[str], set[str]]:
     """The helpers among these names, and all names that are used with them."""
-    steps = [(step, step.op) for step in graph.root.walk() if step.op is not None]
+    steps = [(step, step.op) for graph in graphs for step in graph.root.walk() if step.op is not None]
     called = dict.fromkeys(n for step, op in steps for n in (*helpers(type(op)), *wrap_of(step.wrap, type(op))))
     found = [HELPERS[name] for name in called if name in used and name in HELPERS]
     return found[::-1], used | names(parsed(helper) for helper in found)
@@ -231,6 +236,18 @@ def _root_results(
         return [refs[v] for v in outputs.values()], lambda found: ast.Dict(list(map(valued, keys)), found)
     values: list[Value] = flat(outputs) if outputs is not None else []
     return [refs[v] for v in values], _joined
+
+
+def _give_alike(pattern: Pattern, graphs: Sequence[Graph]) -> bool:
+    """Whether the networks that a class serves give the same of it, and in training as outside."""
+    given = []
+    for graph in graphs:
+        refs = pattern.refs[pattern.levels.index(graph.root)]
+        outputs = graph.root.outputs
+        named_ = list(outputs) if isinstance(outputs, Mapping) else None
+        training = {refs[value] for value in graph.root.training} if graph.root.training else set()
+        given.append((named_, _root_results(graph, refs)[0], training))
+    return all(each == given[0] for each in given[1:])
 
 
 def _joined(found: list[ast.expr]) -> ast.expr:

@@ -138,7 +138,7 @@ class Shapes:
             scales = [ABSENT if of is ABSENT else _times(size, of) for size, of in zip(series, column, strict=True)]
             if None not in scales and (told := self.told(scales[: len(self.pattern.levels)])) is not None:
                 return f"{letter}/{text(told).replace(' ', '')}"
-            for scale in _SCALES:
+            for scale in _SCALES if letter != "C" or len(set(sizes)) > 1 else ():  # else any number may be such
                 if matches(sizes, [_ceiled(size, scale) for size in plain(series)]):
                     return f"{letter}/{scale}"
                 if matches(sizes, [size * scale for size in plain(series)]):

@@ -90,6 +90,8 @@ class Slots:
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
         self._told: dict[Hashable, Node | None] = {}
+        self.either = _either(levels, self.live)
+        """The symbols of the network's parameters that are true in some uses, and not in others."""
         self.fields: dict[str, set[str]] = {}
         """The fields that have a symbol for their value."""
 
@@ -351,10 +353,13 @@ class Slots:
         return self._told[asked]
 
     def is_settled(self, values: Sequence[Any]) -> bool:
-        """Whether no argument of the network is known to change sizes."""
+        """Whether no argument of the network is known to change sizes, but for those of which all uses have both."""
         blocks: Sequence[Level | None] = self.blocks or [None] * len(values)
         asked = [(symbols(v.node), block) for v, block in zip(values, blocks, strict=False) if isinstance(v, Traced)]
-        return all(s == LOST.id or self._settled(block, s) is not None for found, block in asked for s in found)
+        free, self.live = self.live, {symbol: name for symbol, name in self.live.items() if symbol not in self.either}
+        settled = all(s == LOST.id or self._settled(block, s) is not None for found, block in asked for s in found)
+        self.live = free
+        return settled
 
     def _sizes(self, values: Sequence[Any]) -> Node | None:
         """The expression of sizes that needs no argument more; None where there is none."""
@@ -363,6 +368,15 @@ class Slots:
         more = self.arguments.keys() != before[0].keys()
         self.back(before)
         return None if more else node
+
+
+def _either(levels: Sequence[Level], live: Mapping[str, str]) -> set[str]:
+    """The symbols of those of the network's parameters that are true in some uses and not in others."""
+    roots = list({id(root): root for root in map(root_of, levels)}.values())
+    if len(roots) < 2:
+        return set()
+    flags = (symbol for symbol, name in live.items() if isinstance(roots[0].params[name], bool))
+    return {symbol for symbol in flags if len({root.params[live[symbol]] for root in roots}) > 1}
 
 
 def root_of(level: Level) -> Level:

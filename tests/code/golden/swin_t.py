@@ -202,7 +202,7 @@ class SwinTransformer(nn.Module):
     def forward(self, x):  # 3 x size x size
         if x.shape[-2:] != (self.size, self.size):
             raise ValueError(f"expected an input of 3 x {self.size} x {self.size}")
-        x = self.features(x)  # (size//4+size//4%2)//2 x (size//4+size//4%2)//2 x 2*d
-        x = self.norm(x)  # (size//4+size//4%2)//2 x (size//4+size//4%2)//2 x 2*d
+        x = self.features(x)
+        x = self.norm(x)
         x = torch.flatten(F.adaptive_avg_pool2d(x.permute(0, 3, 1, 2), 1), 1)  # 2*d
         return self.head(x)  # classes

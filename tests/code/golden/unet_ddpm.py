@@ -48,16 +48,19 @@ class ResnetBlock2D(nn.Module):
 
 
 class Downsample2D(nn.Module):
-    def __init__(self, in_channels):
+    def __init__(self, in_channels, corner):
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, in_channels, 3, stride=2, padding=1)
+        self.corner = corner
+        self.conv = nn.Conv2d(in_channels, in_channels, 3, stride=2, padding=0 if corner else 1)
 
     def forward(self, x):  # in_channels x 16 x 16
+        if self.corner:
+            x = F.pad(x, (0, 1, 0, 1))  # in_channels x 17 x 17
         return self.conv(x)  # in_channels x 8 x 8
 
 
 class DownBlock2D(nn.Module):
-    def __init__(self, in_channels, temb_features, c, groups, eps):
+    def __init__(self, in_channels, temb_features, c, groups, eps, corner):
         super().__init__()
         self.resnets = nn.ModuleList(
             [
@@ -65,7 +68,7 @@ class DownBlock2D(nn.Module):
                 ResnetBlock2D(in_channels, temb_features, c, groups, eps),
             ]
         )
-        self.downsamplers = nn.ModuleList([Downsample2D(in_channels)])
+        self.downsamplers = nn.ModuleList([Downsample2D(in_channels, corner)])
 
     def forward(self, x, temb):
         resnets_0 = self.resnets[0](x, temb)  # in_channels x 16 x 16
@@ -166,7 +169,7 @@ class UpBlock2D(nn.Module):
         self.upsamplers = nn.ModuleList([Upsample2D(c)])
 
     def forward(self, x, second, first, entry, temb):
-        x = torch.cat([x, second], dim=1)  # 2*C x 8 x 8
+        x = torch.cat([x, second], dim=1)
         x = self.resnets[0](x, temb)  # c x 8 x 8
         x = self.attentions[0](x)  # c x 8 x 8
         x = torch.cat([x, first], dim=1)  # c+first_channels x 8 x 8
@@ -199,17 +202,18 @@ class UpBlock2D2(nn.Module):
 
 
 class UNet2DModel(nn.Module):
-    def __init__(self, channels=3, widths=(16, 32), groups=8, head=8, eps=1e-5, shift=0):
+    def __init__(self, channels=3, widths=(16, 32), groups=8, head=8, eps=1e-5, shift=0, flip=True, corner=False):
         super().__init__()
         if len(widths) != 2:
             raise ValueError("widths takes 2 values")
         self.end = widths[0] // 2
         self.divisor = widths[0] // 2 - shift
+        self.flip = flip
         self.conv_in = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.time_embedding = TimeEmbedding(widths)
         self.down_blocks = nn.ModuleList(
             [
-                DownBlock2D(widths[0], 4 * widths[0], widths[0], groups, eps),
+                DownBlock2D(widths[0], 4 * widths[0], widths[0], groups, eps, corner),
                 DownBlock2D2(widths[0], 4 * widths[0], widths[1], groups, head, eps),
             ]
         )
@@ -231,7 +235,9 @@ class UNet2DModel(nn.Module):
         angles = x * rates  # widths[0]//2
         cosines = torch.cos(angles)  # widths[0]//2
         x = torch.sin(angles)  # widths[0]//2
-        x = torch.cat([x, cosines], dim=-1).roll(self.end, -1)  # widths[0]
+        x = torch.cat([x, cosines], dim=-1)  # widths[0]
+        if self.flip:
+            x = x.roll(self.end, -1)  # widths[0]
         time_embedding = self.time_embedding(x)  # 4*widths[0]
         x = self.conv_in(sample)  # widths[0] x 16 x 16
         out, first, second, entry = self.down_blocks[0](x, time_embedding)  # widths[0] x 8 x 8
