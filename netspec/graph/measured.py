@@ -241,6 +241,9 @@ class _Measuring:
         """A size out of a shape, or some of them; of anything else the entry as it is written."""
         whole = self.visit(node.value)
         if not isinstance(whole, ast.Tuple):
+            entry = _told(expressions.computed(node, self.scope.lookup)) if isinstance(whole, ast.Constant) else None
+            if entry is not None and not isinstance(entry, ast.Constant):
+                return entry
             return ast.Subscript(whole, self.visit(node.slice), ast.Load())
         if isinstance(node.slice, ast.Slice):
             parts = (self._number(part) for part in (node.slice.lower, node.slice.upper, node.slice.step))

@@ -26,7 +26,7 @@ from netspec.python.nodes import (
     valued,
 )
 from netspec.python.nodes import item as indexed
-from netspec.tensors import without_batch
+from netspec.tensors import show, without_batch
 from netspec.views.code.calls import TRAINING, Calls, Keeper
 from netspec.views.code.containers import SELF, reference
 from netspec.views.code.flow import Flow, Item
@@ -156,9 +156,7 @@ class Forward:
                 last = indexed(shape, ast.Slice(valued(-len(axes))))
                 tests = [_unlike(last, tuple(sizes[axis] for axis in axes))]
             test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
-            each = [size.node if isinstance(size, Code) else str(size) for size in without_batch(sizes)]
-            said = f_string(["expected an input of ", *(part for size in each for part in (size, " x "))][:-1])
-            yield ast.If(test, [ast.Raise(call("ValueError", said), None)], [])
+            yield ast.If(test, [ast.Raise(call("ValueError", _expected(without_batch(sizes))), None)], [])
 
     def _sizes(self, place: int) -> list[Any]:
         """The sizes of an input as forward reads them: numbers, or what an argument says; those that only runs know."""
@@ -410,6 +408,14 @@ def _assigned(held: ast.expr) -> ast.expr:
     """A name as the target of an assignment."""
     assert isinstance(held, ast.Name)
     return ast.Name(held.id, ast.Store())
+
+
+def _expected(sizes: Sequence[Any]) -> ast.expr:
+    """What is said where an input has other sizes."""
+    if not any(isinstance(size, Code) for size in sizes):
+        return valued(f"expected an input of {show(sizes)}")
+    each = [size.node if isinstance(size, Code) else str(size) for size in sizes]
+    return f_string(["expected an input of ", *(part for size in each for part in (size, " x "))][:-1])
 
 
 def _unlike(size: ast.expr, known: object) -> ast.expr:

@@ -32,7 +32,7 @@ from netspec.views.code.slots import is_word
 from netspec.views.code.trials import WORDS, Trials, arguments, takes, traced, variations
 from netspec.vocabulary import OPERATIONS
 
-TURNED = 3
+TURNED = 8
 """How many values of a parameter are tried by which steps are there that would not be."""
 
 
@@ -73,8 +73,7 @@ class _Found:
     @property
     def beside(self) -> Sequence[Graph]:
         """The same network with other values of those by which steps are there that would not be."""
-        graphs = replace(self.trials, flags={n: v for n, v in self.trials.flags.items() if n in self.live}).family({})
-        return graphs[1:] if graphs is not None else ()
+        return (self.trials.family({}) or [self.graph])[1:]
 
 
 def _found(document: Document) -> _Found:
@@ -99,11 +98,16 @@ def _with(document: Document, free: Collection[str]) -> _Found:
     """The network whose parameters may be arguments, those too that are computed from others if they are `free`."""
     graph = traced(document, free=free)
     assert graph is not None, "a traced graph is the plain one"
-    trials = _trials(document, graph, {name: computed(document.params[name], graph.root.origins) for name in free})
-    live = trials.proven()
-    if not {name for name in trials.live if name in trials.counts} <= {*live}:
-        trials, live = _with_rules(trials, graph, live)
-    return _Found(graph, trials, live)
+    formulas = {name: computed(document.params[name], graph.root.origins) for name in free}
+    flags: Collection[str] | None = None
+    while True:
+        trials = _trials(document, graph, formulas, flags)
+        live = trials.proven()
+        if not {name for name in trials.live if name in trials.counts} <= {*live}:
+            trials, live = _with_rules(trials, graph, live)
+        if (held := trials.flags.keys() & {*live}) == trials.flags.keys():
+            return _Found(graph, trials, live)
+        flags = held  # without the others it is another program
 
 
 def _is_computed(document: Document, graph: Graph, name: str) -> bool:
@@ -144,8 +148,13 @@ def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, 
     return (ruled, found) if {*live} < {*found} else (trials, live)
 
 
-def _trials(document: Document, graph: Graph, formulas: Mapping[str, Node]) -> Trials:
-    """What is tried to find the parameters of the network that its class takes; for `formulas` see Rules."""
+def _trials(
+    document: Document, graph: Graph, formulas: Mapping[str, Node], flags: Collection[str] | None = None
+) -> Trials:
+    """What is tried to find the parameters of the network that its class takes; for `formulas` see Rules.
+
+    Those of its parameters that decide whether steps are there may be `flags`, or any of them.
+    """
     live = [name for name in document.params if _may_be(graph, name)]
     deciding = _deciding(graph, live)
     live = [name for name in live if name not in deciding]
@@ -154,7 +163,7 @@ def _trials(document: Document, graph: Graph, formulas: Mapping[str, Node]) -> T
     counts, divided = set(_counts(graph.root)), _parameters(filter(_divides, _expressions(graph.root)))
     trials = Trials(document, graph, given, live, counts, (), {}, divided, rules)
     for name, values in deciding.items():
-        trials = _flagged(trials, name, values)
+        trials = _flagged(trials, name, values) if flags is None or name in flags else trials
     return replace(trials, meant=trials.program(trials.family({}) or [graph]) or () if trials.live else ())
 
 
@@ -205,7 +214,8 @@ def _deciding(graph: Graph, names: Sequence[str]) -> dict[str, list[Any]]:
     root = {root_symbol(name): node_of(plain(param)) for name, param in graph.root.params.items()}
     found: dict[str, list[Any]] = {}
     for name, steps in asked.items():
-        symbol, values = root_symbol(name), _many(plain(graph.root.params[name]))
+        symbol, given = root_symbol(name), plain(graph.root.params[name])
+        values = [*variations(given), *_many(given)]
         others = {other: node for other, node in root.items() if other != symbol}
         for step, node in steps:
             pattern = serving.get(step.level)
