@@ -130,9 +130,7 @@ DECIDED = """
     """
 
 
-@pytest.mark.parametrize(
-    "values", [{"flip": False}, {"n": 12}, {"p": 0.0}, {"k": 3}, {"flip": False, "k": 7, "n": 20}]
-)
+@pytest.mark.parametrize("values", [{"flip": False}, {"n": 12}, {"p": 0.0}, {"k": 3}, {"flip": False, "k": 7, "n": 20}])
 def test_what_decides_whether_a_step_is_there_is_an_argument_that_an_if_asks_for(values: dict[str, Any]) -> None:
     spec = netspec.loads(DECIDED)
     cls = module_class(spec.source(), spec.name)
