@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence, Set
 from functools import partial
+from itertools import chain
 from textwrap import wrap
 
 from netspec.emit.torch import HELPERS, helpers
@@ -44,8 +45,8 @@ def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None,
     parts, comments = written.parts, written.comments
     graphs = [graph, *beside]
     above, used = _helpers(graphs, names(parts))
-    steps = (step for each in graphs for step in each.root.walk())
-    origins = {step.op.origin for step in steps if isinstance(step.op, Layer) and step.op.origin}
+    walked = chain.from_iterable(each.root.walk() for each in graphs)
+    origins = {step.op.origin for step in walked if isinstance(step.op, Layer) and step.op.origin}
     groups = imports(used, origins)
     docstring = _docstring(graph)
     meant: list[ast.stmt] = [ast.Expr(ast.Constant(docstring)), *(one for group in groups for one in group)]

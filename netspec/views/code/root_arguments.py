@@ -73,7 +73,7 @@ class _Found:
     @property
     def beside(self) -> Sequence[Graph]:
         """The same network with other values of those by which steps are there that would not be."""
-        return (self.trials.family({}) or [self.graph])[1:]
+        return (self.trials.family({}) or [self.graph])[1:] if self.trials.flags else ()
 
 
 def _found(document: Document) -> _Found:
