@@ -36,7 +36,12 @@ def show(shape: Sequence[Size]) -> str:
 
 def sample(shape: Sequence[Size]) -> str:
     """A shape without the batch, as a spec and its summary have it; whole where the batch does not come first."""
-    return show(shape[1:] if len(shape) and shape[0] == BATCH else shape)
+    return show(without_batch(shape))
+
+
+def without_batch(shape: Sequence[Size]) -> Sequence[Size]:
+    """A shape without the batch, where that comes first."""
+    return shape[1:] if len(shape) and shape[0] == BATCH else shape
 
 
 class Misfit(Exception):

@@ -13,8 +13,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from netspec.dims import Size
+from netspec.graph.combining import symbols
 from netspec.graph.model import Level, Value
-from netspec.graph.symbols import plain
+from netspec.graph.symbols import Traced, in_turn, plain, root_symbol
 from netspec.language import expressions
 from netspec.language.calls import found
 from netspec.language.refusals import Refused
@@ -81,14 +82,17 @@ def of_values(measure: Measure, value: Callable[[Value], Value]) -> Measure:
 
 
 def _within(tree: ast.expr, own: Mapping[Value, Value]) -> ast.expr | None:
-    """A tree over what a block is called with, instead of what that is outside; None where it asks for more."""
+    """A tree over what a block is called with, instead of what that is outside; None where it asks for more.
+
+    The parameters of the network are the same in both.
+    """
 
     def visit(node: ast.AST) -> ast.AST:
         match node:
             case ast.Constant(value=Reading(value=value, axis=axis)):
                 return _leaf(Reading(own[value.actual], axis))
-            case ast.Name():  # an argument of the block around, which this one does not know
-                raise KeyError(node.id)
+            case ast.Name(id=name) if not name.startswith(root_symbol("")):
+                raise KeyError(name)  # an argument of the block around, which this one does not know
         return transformed(node, visit)
 
     try:
@@ -167,11 +171,18 @@ def _of_param(name: str, scope: Scope) -> Any:
     while around is not None:
         if name in around.params:
             if around.level.kind != "block" or around.params is not around.level.params:
-                return _leaf(plain(found(around.params[name])))
+                return _told(found(around.params[name]))
             measure = around.level.measures.get(name)
             return ast.Name(name, ast.Load()) if measure is None else measure
         around = around.parent
     return None
+
+
+def _told(value: Any) -> ast.expr:
+    """A number as the parameter, or the entry of one, that it came from; any other value as it is."""
+    node = in_turn(value.node) if isinstance(value, Traced) else None
+    known = isinstance(node, ast.Name | ast.Subscript) and all(s[0] == "$" or s.isidentifier() for s in symbols(node))
+    return node if node is not None and known else _leaf(plain(value))
 
 
 class _Measuring:
@@ -230,6 +241,9 @@ class _Measuring:
         """A size out of a shape, or some of them; of anything else the entry as it is written."""
         whole = self.visit(node.value)
         if not isinstance(whole, ast.Tuple):
+            entry = _told(expressions.computed(node, self.scope.lookup)) if isinstance(whole, ast.Constant) else None
+            if entry is not None and not isinstance(entry, ast.Constant):
+                return entry
             return ast.Subscript(whole, self.visit(node.slice), ast.Load())
         if isinstance(node.slice, ast.Slice):
             parts = (self._number(part) for part in (node.slice.lower, node.slice.upper, node.slice.step))

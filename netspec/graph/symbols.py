@@ -207,10 +207,21 @@ def settled(test: Node) -> bool | None:
     return None
 
 
+def in_turn(node: Node) -> Node:
+    """An expression with the number of each round in the place of its counter."""
+    turns = _turns(node)
+    return replaced(node, turns) if turns else node
+
+
 def chosen(node: Node) -> Node:
     """An expression without choices that the number of a round alone decides: `1` for `2 if i == 0 else 1`."""
-    turns = {symbol: known[1] for symbol in symbols(node) if (known := counted(symbol)) is not None}
-    return _chosen(node, {symbol: ast.Constant(turn) for symbol, turn in turns.items()}) if turns else node
+    turns = _turns(node)
+    return _chosen(node, turns) if turns else node
+
+
+def _turns(node: Node) -> Mapping[str, Node]:
+    """The number of its round for each counter in an expression."""
+    return {symbol: ast.Constant(known[1]) for symbol in symbols(node) if (known := counted(symbol)) is not None}
 
 
 def _chosen(node: Node, turns: Mapping[str, Node]) -> Node:

@@ -110,13 +110,13 @@ class TracedUses(BlockUses):
     """So many more of the parameters of blocks, by block and name, there are in every use."""
 
     def use(self, block: Block, given: Given, scope: Scope, name: str, row: object) -> Step:
-        if isinstance(given.values, Known):  # a further run
-            return super().use(block, given, scope, name, row)
-        nodes = {name: origin(expr, scope) for name, expr in given.written.items()}
-        nodes = {name: nodes.get(name) or node_of(value) for name, value in given.values.items()}
-        held = Known({}, nodes)
-        held.update(given.values)
-        step = super().use(block, replace(given, values=held), scope, name, row)
+        if not isinstance(given.values, Known):  # as they are in a further run
+            nodes = {name: origin(expr, scope) for name, expr in given.written.items()}
+            nodes = {name: nodes.get(name) or node_of(value) for name, value in given.values.items()}
+            held = Known({}, nodes)
+            held.update(given.values)
+            given = replace(given, values=held)
+        step = super().use(block, given, scope, name, row)
         assert step.body is not None
         for outer in step.body.exports:
             assert isinstance(outer, Value)

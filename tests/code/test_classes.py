@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+import pytest
+
 from netspec import loads
 from netspec.python.layout import lines
 from netspec.python.nodes import assign, call, defined, named, stored
@@ -395,3 +397,31 @@ def test_a_buffer_that_only_some_uses_have_and_nothing_reads_is_no_statement_of_
     spec = loads(f"{text}layers: [cell false, cell true]\n")
     assert "if" not in spec.source().partition("def forward")[2], spec.source()
     assert not disagreement(spec), spec.source()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        """
+        input: 6
+        blocks:
+          outer c:
+            round: alias common
+            body: linear 6
+            again: alias round
+            part: alias round.a
+            out: linear $c
+        layers: [common: {a: linear 6, b: relu}, outer 6, outer 6]
+        """,
+        """
+        input: 6
+        blocks:
+          inner k: {proj: linear $k}
+          outer n: {skip: {inner: {k: $n}}, again: use(in) skip, out: "pad 1 0, linear 6"}
+        layers: [outer 3, outer 4, inner 6, outer 3]
+        """,
+    ],
+    ids=["an alias of what is known from outside", "another run of what holds a block"],
+)
+def test_what_a_block_names_again_is_the_same_module(text: str) -> None:
+    assert disagreement(loads(text)) == ""

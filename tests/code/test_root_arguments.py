@@ -26,9 +26,11 @@ WITH = [path for path in SPECS if netspec.load(path).document.params]
 ALL = {
     "nanogpt_tiny": ["vocab", "context", "d", "heads", "depth", "p"],
     "bert_tiny": ["vocab", "context", "d", "heads", "depth", "ff", "p"],
-    "densenet121": ["growth"],
+    "densenet121": ["growth", "classes"],
     "resnet50": ["classes"],
     "unet_buda_f8": ["f"],
+    "lstm_lm_small": ["vocab", "d", "hidden"],
+    "swin_t": ["classes", "size", "d", "depths", "heads", "window", "p"],
 }
 """What some networks take, all of which their specs have in `params`."""
 
@@ -99,6 +101,7 @@ def test_other_arguments_give_the_same_weights_and_outputs() -> None:
 
 
 def test_an_argument_that_would_lie_is_not_printed() -> None:
+    """What follows a step that is there or not has other sizes, which no expression of the spec says."""
     spec = netspec.loads(
         """
         input: 8
@@ -110,21 +113,67 @@ def test_an_argument_that_would_lie_is_not_printed() -> None:
           d: {when: d > 7, layers: [linear $d]}
         """
     )
-    assert list(taken(module_class(spec.source(), spec.name))) == ["n"]
+    assert list(taken(module_class(spec.source(), spec.name))) == ["n", "d"]
 
 
-@pytest.mark.parametrize(
-    ("condition", "taken_"), [("n > 1000", False), ("n * 3 < 500", False), ("p > 0", False), ("n > 0", True)]
-)
-def test_what_a_condition_asks_for_is_an_argument_only_if_the_answer_is_always_the_same(
-    condition: str, taken_: bool
-) -> None:
-    spec = netspec.loads(
-        "input: 8\nparams: {n: 4, p: 0.5}\n"
-        f"layers: {{a: linear $n, d: dropout $p, b: {{when: {condition}, layers: [linear 5]}}}}"
-    )
-    name = "n" if "n" in condition else "p"
-    assert (name in taken(module_class(spec.source(), spec.name))) is taken_
+DECIDED = """
+    input: Tx8
+    params: {flip: true, n: 4, p: 0.5, k: 4}
+    blocks: {cut: {a: linear $(2 * n), b: tanh when not flip, c: "slice 1 0 -1 when k % 2 == 0, linear 8"}}
+    layers:
+      a: linear $n, roll 1 -1 when flip
+      b: {when: n < 9, layers: [linear $n, relu]}
+      c: linear 6, dropout $p when p > 0
+      d: cut
+      e: [linear 4, tanh]
+    init: {"*.0.weight": constant 0.5}
+    """
+
+
+@pytest.mark.parametrize("values", [{"flip": False}, {"n": 12}, {"p": 0.0}, {"k": 3}, {"flip": False, "k": 7, "n": 20}])
+def test_what_decides_whether_a_step_is_there_is_an_argument_that_an_if_asks_for(values: dict[str, Any]) -> None:
+    spec = netspec.loads(DECIDED)
+    cls = module_class(spec.source(), spec.name)
+    assert taken(cls) == {"flip": True, "n": 4, "p": 0.5, "k": 4}
+    torch.manual_seed(0)
+    wanted = netspec.loads(DECIDED, [f"params.{name}={str(value).lower()}" for name, value in values.items()]).build()
+    torch.manual_seed(0)
+    found = cls(**values)
+    x = torch.randn(2, 3, 8)
+    assert {name: t.shape for name, t in found.state_dict().items()} == {
+        name: t.shape for name, t in wanted.state_dict().items()
+    }
+    assert torch.equal(found.eval()(x), wanted.eval()(x))
+
+
+WINDOWS = """
+    input: 4x$(size)x$size
+    params: {size: 16, window: 4, head: 2, widths: [8, 4]}
+    blocks:
+      shifted shift:
+        cut: reshape B $(in.c) $(in.h // window) $window $(in.w // window) $window, permute 0 2 4 3 5 1, flatten 3 4
+        heads: unflatten -1 $(in.c // head)x$head, flatten -2
+        back: linear(heads) $(in.c)
+        moved: roll $shift 1 when shift > 0
+        out: mean 1, mean 1, mean 1
+    layers:
+      a: conv $(widths[0]) k1
+      b: shifted $(window // 2 if in.h > window else 0)
+      c: unflatten -1 $(prev.shape[-1] // widths[1])x$(widths[1]), flatten 1, linear 3
+    """
+
+
+@pytest.mark.parametrize("values", [{"window": 8}, {"head": 4}, {"widths": [16, 8]}, {"size": 4}, {"size": 32}])
+def test_params_beside_sizes_that_forward_reads_are_arguments(values: dict[str, Any]) -> None:
+    spec = netspec.loads(WINDOWS)
+    cls = module_class(spec.source(), spec.name)
+    assert list(taken(cls)) == ["size", "window", "head", "widths"], spec.source()
+    wanted = netspec.loads(WINDOWS, [f"params.{name}={value}" for name, value in values.items()]).build()
+    found = cls(**values)
+    found.load_state_dict(wanted.state_dict())
+    size = values.get("size", 16)
+    x = torch.randn(2, 4, size, size)
+    assert torch.equal(found(x), wanted(x))
 
 
 def test_a_word_that_is_an_operation_is_given_as_its_class() -> None:

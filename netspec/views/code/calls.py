@@ -9,8 +9,10 @@ from typing import Any, Final, Protocol
 
 from netspec.dims import Dim, Size
 from netspec.emit.torch import Where, arguments, called
+from netspec.graph.combining import symbols
 from netspec.graph.measured import Measure
 from netspec.graph.model import Step, Value
+from netspec.graph.symbols import root_symbol
 from netspec.graph.uses import taken
 from netspec.ops.arithmetic import Add, Div, Mul, Pow, RPow
 from netspec.python.nodes import (
@@ -32,10 +34,11 @@ from netspec.views.code.constructors import origins
 from netspec.views.code.containers import SELF, containers, reference
 from netspec.views.code.flow import Item
 from netspec.views.code.patterns import Pattern
+from netspec.views.code.proving import value as evaluated
 from netspec.views.code.readings import Unreadable, means, read
 from netspec.views.code.sequences import around, leading
 from netspec.views.code.sizes import written
-from netspec.views.code.slots import ABSENT
+from netspec.views.code.slots import ABSENT, root_of
 from netspec.views.code.variables import Variables
 
 TRAINING = named("self.training")
@@ -195,16 +198,19 @@ class Calls:
                 of = [ABSENT if v is ABSENT else v[i] for v in series]
                 parts.append(self._value(of, name, item, [m[i] if isinstance(m, tuple) else None for m in measures]))
             return tuple(parts)
-        found: list[Any] = []
+        trees: dict[int, ast.expr] = {}
+        for use in uses:
+            tree = measures[use]
+            if not isinstance(tree, ast.expr) or not means(tree, partial(self._argument, use), series[use]):
+                return None
+            trees[use] = tree
         try:
-            for use in uses:
-                tree = measures[use]
-                if not isinstance(tree, ast.expr) or not means(tree, partial(self._argument, use), series[use]):
-                    return None
-                found.append(read(tree, partial(self._shape, use), self._stored))
+            found = [read(tree, partial(self._shape, use), lambda node: Code(node)) for use, tree in trees.items()]
         except Unreadable:
             return None
-        return found[0] if all(other == found[0] for other in found) else None
+        if any(other != found[0] for other in found):
+            return None
+        return read(trees[uses[0]], partial(self._shape, uses[0]), self._stored)
 
     def _shape(self, use: int, value: Value) -> ast.expr:
         """How forward reads the shape of a value. Raises Unreadable."""
@@ -214,15 +220,18 @@ class Calls:
             raise Unreadable
         return attribute(held, "shape")
 
-    def _argument(self, use: int, name: str) -> Any:
-        """What an argument of the block is in a use."""
-        block = around(self.pattern.levels[use])
-        return block.params[name] if block is not None else None
+    def _argument(self, use: int, node: ast.expr) -> Any:
+        """What an argument of the block or of the network, or an entry of one, is in a use. Raises Unproved."""
+        level = self.pattern.levels[use]
+        block = around(level)
+        known = {root_symbol(name): param for name, param in root_of(level).params.items()}
+        return evaluated(node, {**known, **(block.params if block is not None else {})})
 
-    def _stored(self, name: str) -> Any:
-        """How forward reads an argument of the block."""
-        series = [self._argument(use, name) for use in range(len(self.pattern.levels))]
-        return self.keeper.stored(series, name, [named(name)] * len(series))
+    def _stored(self, node: ast.expr) -> Any:
+        """How forward reads an argument of the block or of the network, or an entry of one."""
+        series = [self._argument(use, node) for use in range(len(self.pattern.levels))]
+        (name,) = symbols(node)
+        return self.keeper.stored(series, name.removeprefix(root_symbol("")), [node] * len(series))
 
     def _known(self, value: Any, item: Item) -> Any:
         """`value` with run-time sizes as the code that reads them."""

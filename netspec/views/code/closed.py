@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 
 from netspec.emit.torch import ADAPTERS, HELPERS, WRAPPING, fill_name, helpers, torch_class, torch_names, wrap_names
@@ -16,9 +16,9 @@ from netspec.vocabulary import INITIALIZERS, OPERATIONS
 from netspec.wraps import Wrap
 
 
-def closed(graph: Graph) -> Closed:
-    """What the text of this network may name."""
-    steps = list(graph.root.walk())
+def closed(graphs: Sequence[Graph]) -> Closed:
+    """What the text may name that serves these networks."""
+    steps = [step for graph in graphs for step in graph.root.walk()]
     bodies = [step.body for step in steps if step.body is not None]
     found = _known(*[name for step in steps for name in wrap_of(step.wrap, type(step.op))])
     for op in {type(step.op) for step in steps if step.op is not None}:
@@ -27,11 +27,13 @@ def closed(graph: Graph) -> Closed:
         found |= SCANNING
     if any(body.route is not None for body in bodies):
         found |= ROUTING
-    found |= {fill_name(type(i)) for rule in graph.init for i in rule.tensors.values()}
-    found |= {torch_class(type(owner.op)) for owner in graph.owners if isinstance(owner.op, Layer)}
+    owners = [owner for graph in graphs for owner in graph.owners]
+    found |= {fill_name(type(i)) for graph in graphs for rule in graph.init for i in rule.tensors.values()}
+    found |= {torch_class(type(owner.op)) for owner in owners if isinstance(owner.op, Layer)}
     names = [name for step in steps for name in (step.member, *(step.body.aliases if step.body else ()))]
-    names += [*graph.root.aliases, *graph.parameters(), *graph.buffers(), *graph.ties]
-    names += [name for owner in graph.owners for name in (*owner.shapes, *owner.parts)]
+    for graph in graphs:
+        names += [*graph.root.aliases, *graph.parameters(), *graph.buffers(), *graph.ties]
+    names += [name for owner in owners for name in (*owner.shapes, *owner.parts)]
     return Closed(
         TORCH | {name for name in found if not name.startswith(".")},
         METHODS | {name[1:] for name in found if name.startswith(".")},

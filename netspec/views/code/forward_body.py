@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from netspec.graph.combining import combined
-from netspec.graph.symbols import plain
-from netspec.python.expressions import text
+from netspec.python.expressions import f_string, text
 from netspec.python.names import identifier
 from netspec.python.nodes import (
+    Code,
     assign,
     attribute,
     call,
@@ -26,7 +26,7 @@ from netspec.python.nodes import (
     valued,
 )
 from netspec.python.nodes import item as indexed
-from netspec.tensors import sample
+from netspec.tensors import show, without_batch
 from netspec.views.code.calls import TRAINING, Calls, Keeper
 from netspec.views.code.containers import SELF, reference
 from netspec.views.code.flow import Flow, Item
@@ -146,16 +146,28 @@ class Forward:
     def _insisted(self) -> Iterator[ast.stmt]:
         """The refusal of inputs of other sizes, for which another program would be right."""
         level = self.pattern.levels[0]
-        for i, (name, value) in enumerate(level.inputs.items()):
-            if (axes := self.bound.get(name, ())) and value.tensor is not None:
-                sizes, shape = plain(value.tensor.shape), attribute(self.variables.read(("in", i)), "shape")
-                tests = [_unlike(indexed(shape, valued(axis)), sizes[axis]) for axis in axes]
-                if len(axes) > 1 and axes == tuple(range(len(sizes) - len(axes), len(sizes))):
-                    last = indexed(shape, ast.Slice(valued(-len(axes))))
-                    tests = [_unlike(last, tuple(sizes[axis] for axis in axes))]
-                test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
-                error = call("ValueError", valued(f"expected an input of {sample(sizes)}"))
-                yield ast.If(test, [ast.Raise(error, None)], [])
+        for i, name in enumerate(level.inputs):
+            axes = self.bound.get(name, ())
+            if not axes:
+                continue
+            sizes, shape = self._sizes(i), attribute(self.variables.read(("in", i)), "shape")
+            tests = [_unlike(indexed(shape, valued(axis)), sizes[axis]) for axis in axes]
+            if len(axes) > 1 and axes == tuple(range(len(sizes) - len(axes), len(sizes))):
+                last = indexed(shape, ast.Slice(valued(-len(axes))))
+                tests = [_unlike(last, tuple(sizes[axis] for axis in axes))]
+            test = tests[0] if len(tests) == 1 else ast.BoolOp(ast.Or(), tests)
+            yield ast.If(test, [ast.Raise(call("ValueError", _expected(without_batch(sizes))), None)], [])
+
+    def _sizes(self, place: int) -> list[Any]:
+        """The sizes of an input as forward reads them: numbers, or what an argument says; those that only runs know."""
+        tensors = [[*level.inputs.values()][place].tensor for level in self.pattern.levels]
+        shapes = [tensor.shape for tensor in tensors if tensor is not None]
+        columns = [list(column) for column in zip(*shapes, strict=True)]
+        known = [all(isinstance(size, int) for size in column) for column in columns]
+        return [
+            self.keeper.stored(column, "size", [None] * len(column)) if whole else column[0]
+            for column, whole in zip(columns, known, strict=True)
+        ]
 
     def _merged_return(self, last: ast.stmt, returns: ast.expr) -> ast.stmt | None:
         """`return self.fc3(x)` in place of an assignment that only the return reads."""
@@ -353,8 +365,11 @@ class Forward:
             registers = item.unit == unit and item.step.member and not item.step.again
             if registers and self.pattern.homes[item.step.member] == 1:
                 return is_not_none(self.calls.member(item.step))
-        step = self.items[at].step
-        return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
+        step, after = self.items[at].step, self.items[at + 1].step if at + 1 < len(self.items) else None
+        inside = step.row is not None and after is not None and after.row is step.row  # the name is that of the last
+        return self.keeper.tested(
+            unit, type(step.op).__name__.lower() if inside or step.name.isdecimal() else step.name
+        )
 
     def _comment(self, at: int) -> Saying:
         """The shape that comes out of an item, and so of the same item of each round."""
@@ -393,6 +408,14 @@ def _assigned(held: ast.expr) -> ast.expr:
     """A name as the target of an assignment."""
     assert isinstance(held, ast.Name)
     return ast.Name(held.id, ast.Store())
+
+
+def _expected(sizes: Sequence[Any]) -> ast.expr:
+    """What is said where an input has other sizes."""
+    if not any(isinstance(size, Code) for size in sizes):
+        return valued(f"expected an input of {show(sizes)}")
+    each = [size.node if isinstance(size, Code) else str(size) for size in sizes]
+    return f_string(["expected an input of ", *(part for size in each for part in (size, " x "))][:-1])
 
 
 def _unlike(size: ast.expr, known: object) -> ast.expr:

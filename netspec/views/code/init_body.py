@@ -270,10 +270,10 @@ def _passing(step: Step) -> tuple[Argument, ...]:
 
 
 def _way(level: Level, target: Step) -> list[str]:
-    """The names that lead from a level to one of the members below it."""
-    for name, step in level.members.items():
-        if name in level.aliases:
-            continue
+    """The names that lead from a level to a member of it or below: its own ones, else one that it has from outside."""
+    own = [name for name in level.members if name not in level.aliases]
+    for name in (*own, *level.borrowed):
+        step = level.members[name]
         if step is target:
             return [name]
         if step.body is not None and (rest := _way(step.body, target)):

@@ -157,24 +157,27 @@ def _is_fixed(owner: Owner) -> bool:
     return all(isinstance(initializer, Zeros | Ones | Constant) for _, initializer in owner.plan.values())
 
 
-def over_arguments(graph: Graph, slots: Slots) -> list[Owner]:
-    """The owners, with what fills them over the constructor's arguments."""
-    origins = graph.root.origins
+def over_arguments(graphs: Sequence[Graph], slots: Slots) -> list[list[Owner]]:
+    """The owners of each graph that the class serves, with what fills them over the constructor's arguments."""
+    origins = graphs[0].root.origins
     if not origins:
-        return list(graph.owners)
+        return [list(graph.owners) for graph in graphs]
     found: dict[tuple[int, str], Initializer] = {}
-    for number, rule in enumerate(graph.init):
+    for number, rule in enumerate(graphs[0].init):
         for tensor, given in rule.written.items():
             initializer = rule.tensors[tensor]
-            values = {name: getattr(initializer, name) for name in given}
-            codes = {
-                name: slots.code([values[name]], name, [over_params(expr, origins)]) for name, expr in given.items()
-            }
+            codes = {}
+            for name, expr in given.items():
+                values = [getattr(graph.init[number].tensors[tensor], name) for graph in graphs]
+                codes[name] = slots.code(values, name, [over_params(expr, origins)] * len(graphs))
             found[number, tensor] = initializer.replace(**codes)
-    return [
-        replace(o, plan={t: (n, found.get((n, t if (n, t) in found else ""), i)) for t, (n, i) in o.plan.items()})
-        for o in graph.owners
-    ]
+    return [[_over(owner, found) for owner in graph.owners] for graph in graphs]
+
+
+def _over(owner: Owner, found: Mapping[tuple[int, str], Initializer]) -> Owner:
+    """An owner whose tensors are filled by what is found for the number of each one's rule, and its name there."""
+    plan = {t: (n, found.get((n, t if (n, t) in found else ""), i)) for t, (n, i) in owner.plan.items()}
+    return replace(owner, plan=plan)
 
 
 def padding(graph: Graph, path: Path) -> list[ast.stmt]:

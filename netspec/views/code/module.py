@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence, Set
 from functools import partial
+from itertools import chain
 from textwrap import wrap
 
 from netspec.emit.torch import HELPERS, helpers
@@ -19,7 +20,7 @@ from netspec.python.allowlist import check, parsed
 from netspec.python.imports import imports, names
 from netspec.python.layout import WIDTH, Comments, lines
 from netspec.python.names import Namespace, class_name
-from netspec.python.nodes import assigned, attribute, named, tupled, valued
+from netspec.python.nodes import assigned, attribute, named, same, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed, wrap_of
@@ -34,15 +35,18 @@ from netspec.views.code.tidy import decided, merged
 from netspec.words import listed
 
 
-def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None) -> str:
+def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None, beside: Sequence[Graph] = ()) -> str:
     """The network as a Python file that needs only torch. Its last class is the network's own.
 
-    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules.
+    `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules,
+    and for the graphs `beside` it see `program`.
     """
-    written = program(graph, live, rules, commented=True)
+    written = program(graph, live, rules, commented=True, beside=beside)
     parts, comments = written.parts, written.comments
-    above, used = _helpers(graph, names(parts))
-    origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}
+    graphs = [graph, *beside]
+    above, used = _helpers(graphs, names(parts))
+    walked = chain.from_iterable(each.root.walk() for each in graphs)
+    origins = {step.op.origin for step in walked if isinstance(step.op, Layer) and step.op.origin}
     groups = imports(used, origins)
     docstring = _docstring(graph)
     meant: list[ast.stmt] = [ast.Expr(ast.Constant(docstring)), *(one for group in groups for one in group)]
@@ -50,13 +54,17 @@ def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None)
     sections = [*(helper.rstrip() for helper in above), *(_text([one], comments) for one in parts)]
     heads = [f'"""{docstring}"""', *(_text(group, comments) for group in groups)]
     text = "\n\n\n".join(["\n\n".join(heads), *sections]) + "\n"
-    check(text, closed(graph), ast.Module([*meant, *parts], []))
+    check(text, closed(graphs), ast.Module([*meant, *parts], []))
     return text
 
 
 def _text(statements: Sequence[ast.stmt], comments: Comments) -> str:
     """Statements as the text of a file."""
     return "\n".join(lines(statements, comments))
+
+
+class Apart(Exception):
+    """Graphs that no one program serves."""
 
 
 def program(
@@ -66,16 +74,18 @@ def program(
     *,
     commented: bool = False,
     functions: bool = True,
+    beside: Sequence[Graph] = (),
 ) -> Program:
     """The classes of a network; only where they are `commented` is it told what is said of their statements.
 
-    Those that hold nothing are `functions`, unless all are to be classes.
+    Those that hold nothing are `functions`, unless all are to be classes. The program serves the graphs `beside` it as
+    well, which are the same network with other values of its parameters; where none does, Apart is raised.
     """
     stiff: set[Hashable] = set()
     while True:
         try:
-            plan = _plan(graph, live, rules or Rules(), stiff)
-            classes = _classes(graph, plan)
+            plan = _plan([graph, *beside], live, rules or Rules(), stiff)
+            classes = _classes([graph, *beside], plan)
             break
         except Stiff as row:  # each time one more of the rows that there are
             stiff.add(row.source)
@@ -88,9 +98,12 @@ def program(
     return without_empty(whole, registering) if functions else whole
 
 
-def _plan(graph: Graph, live: Collection[str], rules: Rules, stiff: Set[Hashable]) -> Plan:
+def _plan(graphs: Sequence[Graph], live: Collection[str], rules: Rules, stiff: Set[Hashable]) -> Plan:
     """Which classes there are and what they are called: the network's own, its blocks', those of other levels."""
-    serving = patterns(graph.root, stiff, rules.fixed)
+    graph = graphs[0]
+    serving = patterns([each.root for each in graphs], stiff, rules.fixed)
+    if any(serving[each.root] is not serving[graph.root] for each in graphs):
+        raise Apart
     *inner, last = ordered(serving[graph.root], serving)
     given = Namespace()
     own = given.fresh(graph.name)
@@ -117,16 +130,18 @@ def _stem(pattern: Pattern) -> str:
     return class_name(f"{held}_{level.name}")
 
 
-def _classes(graph: Graph, plan: Plan) -> list[Class]:
+def _classes(graphs: Sequence[Graph], plan: Plan) -> list[Class]:
     """The classes as they are written, each behind those that it needs."""
-    path = partial(_path, graph.root, Paths(plan.serving))
+    graph, paths = graphs[0], Paths(plan.serving)
     last = plan.serving[graph.root]
     found: list[Class] = []
     signatures: dict[Pattern, Signature] = {}
     for pattern in plan.names:
         results, ending = _results(pattern, graph)
+        if pattern is last and not _give_alike(pattern, graphs):
+            raise Apart
         lean = _lean(graph, pattern.refs[0]) if pattern is last else None
-        closing = partial(_closing, graph, path) if pattern is last else _nothing
+        closing = partial(_closing, graphs, paths) if pattern is last else _nothing
         bound, lengths = (graph.bound, graph.lengths) if pattern is last else ({}, {})
         writer = ClassWriter(pattern, plan, signatures, closing, bound, lengths)
         found.append(writer.written(results, ending, lean))
@@ -134,10 +149,16 @@ def _classes(graph: Graph, plan: Plan) -> list[Class]:
     return found
 
 
-def _closing(graph: Graph, path: Callable[[str], ast.expr], slots: Slots) -> list[ast.stmt]:
-    """What ends the constructor of the network."""
-    filling = statements(graph.init, over_arguments(graph, slots), path, graph.parameters())
-    return [*filling, *_ties(graph, path), *padding(graph, path)]
+def _closing(graphs: Sequence[Graph], paths: Paths, slots: Slots) -> list[ast.stmt]:
+    """What ends the constructor of the network. Raises Apart."""
+    each = []
+    for graph, owners in zip(graphs, over_arguments(graphs, slots), strict=True):
+        path = partial(_path, graph.root, paths)
+        filling = statements(graph.init, owners, path, graph.parameters())
+        each.append([*filling, *_ties(graph, path), *padding(graph, path)])
+    if not all(same(found, each[0]) for found in each[1:]):
+        raise Apart
+    return each[0]
 
 
 def _nothing(_: Slots) -> list[ast.stmt]:
@@ -145,9 +166,9 @@ def _nothing(_: Slots) -> list[ast.stmt]:
     return []
 
 
-def _helpers(graph: Graph, used: set[str]) -> tuple[list[str], set[str]]:
+def _helpers(graphs: Sequence[Graph], used: set[str]) -> tuple[list[str], set[str]]:
     """The helpers among these names, and all names that are used with them."""
-    steps = [(step, step.op) for step in graph.root.walk() if step.op is not None]
+    steps = [(step, step.op) for graph in graphs for step in graph.root.walk() if step.op is not None]
     called = dict.fromkeys(n for step, op in steps for n in (*helpers(type(op)), *wrap_of(step.wrap, type(op))))
     found = [HELPERS[name] for name in called if name in used and name in HELPERS]
     return found[::-1], used | names(parsed(helper) for helper in found)
@@ -216,6 +237,18 @@ def _root_results(
         return [refs[v] for v in outputs.values()], lambda found: ast.Dict(list(map(valued, keys)), found)
     values: list[Value] = flat(outputs) if outputs is not None else []
     return [refs[v] for v in values], _joined
+
+
+def _give_alike(pattern: Pattern, graphs: Sequence[Graph]) -> bool:
+    """Whether the networks that a class serves give the same of it, and in training as outside."""
+    given = []
+    for graph in graphs:
+        refs = pattern.refs[pattern.levels.index(graph.root)]
+        outputs = graph.root.outputs
+        named_ = list(outputs) if isinstance(outputs, Mapping) else None
+        training = {refs[value] for value in graph.root.training} if graph.root.training else set()
+        given.append((named_, _root_results(graph, refs)[0], training))
+    return all(each == given[0] for each in given[1:])
 
 
 def _joined(found: list[ast.expr]) -> ast.expr:

@@ -189,9 +189,9 @@ def lender(level: Level, module: Value) -> str | int:
 
 
 def patterns(
-    root: Level, stiff: Set[Hashable] = frozenset(), fixed: Collection[tuple[str, str]] = ()
+    roots: Sequence[Level], stiff: Set[Hashable] = frozenset(), fixed: Collection[tuple[str, str]] = ()
 ) -> dict[Level, Pattern]:
-    """The class that serves each level; levels that are printed as nn.Sequential have none.
+    """The class that serves each level of some networks; levels that are printed as nn.Sequential have none.
 
     Rows share a class whatever their rounds are, but for those from the `stiff` sources, and those whose rounds are
     counted by `fixed` parameters of their blocks.
@@ -199,7 +199,7 @@ def patterns(
     groups: list[_Group] = []
     found: dict[Hashable, list[_Group]] = {}
     serving: dict[Level, int] = {}
-    for level in _levels(root):
+    for level in (each for root in roots for each in _levels(root)):
         # A row in one place has no class of its own otherwise; as a pattern its uses can be held beside each other.
         row = _row(level, serving) if level.source not in stiff and stretches(level, fixed) else None
         if row is None and is_inline(level):
@@ -217,7 +217,7 @@ def patterns(
         group.uses[level] = (((units,),) if row is None else row[0], refs)
         serving[level] = group.number
     echoes: list[list[tuple[int, Level, tuple[Unit, ...]]]] = [[] for _ in groups]
-    for level, echo in _run_again(root):
+    for level, echo in (again for root in roots for again in _run_again(root)):
         if level in serving:
             at = serving[level]
             echoes[at].append((list(groups[at].uses).index(level), echo, units_of(echo)))

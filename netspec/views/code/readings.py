@@ -18,7 +18,9 @@ class Unreadable(Exception):
     """What forward cannot read."""
 
 
-def read(tree: ast.expr, shape: Callable[[Value], ast.expr], param: Callable[[str], Any]) -> Code | tuple[Code, ...]:
+def read(
+    tree: ast.expr, shape: Callable[[Value], ast.expr], param: Callable[[ast.expr], Any]
+) -> Code | tuple[Code, ...]:
     """The code of an argument; `shape` and `param` say how a shape and an argument of the constructor are read.
 
     Raises Unreadable.
@@ -32,8 +34,8 @@ def read(tree: ast.expr, shape: Callable[[Value], ast.expr], param: Callable[[st
                 raise Unreadable
             case ast.Constant(value=known):
                 return valued(known)
-            case ast.Name(id=name):
-                return valued(param(name))
+            case ast.Name() | ast.Subscript(value=ast.Name()):
+                return valued(param(node))
         return _computed(transformed(node, visit))
 
     if not isinstance(tree, ast.Tuple):
@@ -42,15 +44,15 @@ def read(tree: ast.expr, shape: Callable[[Value], ast.expr], param: Callable[[st
     return tuple(Code(visit(part)) for part in tree.elts) if tail is None else Code(tail)
 
 
-def means(tree: ast.expr, param: Callable[[str], Any], meant: Any) -> bool:
+def means(tree: ast.expr, param: Callable[[ast.expr], Any], meant: Any) -> bool:
     """Whether an argument comes to what is meant, for the sizes that the shapes of the spec give."""
 
     def visit(node: ast.AST) -> Any:
         match node:
             case ast.Constant(value=Reading() as reading):
                 return ast.Constant(reading.size)
-            case ast.Name(id=name):
-                return valued(plain(param(name)))
+            case ast.Name() | ast.Subscript(value=ast.Name()):
+                return valued(plain(param(node)))
         return transformed(node, visit)
 
     try:

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from netspec.graph.combining import LOST, Node, symbols
@@ -28,8 +29,11 @@ from netspec.views.code.proving import Unproved, equal, value
 from netspec.views.code.sequences import over_root
 from netspec.views.code.simpler import tidied
 from netspec.views.code.slots import is_word
-from netspec.views.code.trials import WORDS, Trials, traced, variations
+from netspec.views.code.trials import WORDS, Trials, arguments, takes, traced, variations
 from netspec.vocabulary import OPERATIONS
+
+TURNED = 8
+"""How many values of a parameter are tried by which steps are there that would not be."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ def _source(known: _Known) -> str:
     found = _found(known.document)
     graph, live, rules = found.graph, found.live, found.trials.rules
     lengths = found.trials.lengths(live)
-    return written(replace(graph, bound=bound(known.document, graph, live, rules), lengths=lengths), live, rules)
+    graph = replace(graph, bound=bound(known.document, graph, live, rules), lengths=lengths)
+    return written(graph, live, rules, found.beside)
 
 
 @dataclass(frozen=True)
@@ -64,6 +69,11 @@ class _Found:
     graph: Graph
     trials: Trials
     live: list[str]
+
+    @property
+    def beside(self) -> Sequence[Graph]:
+        """The same network with other values of those by which steps are there that would not be."""
+        return (self.trials.family({}) or [self.graph])[1:] if self.trials.flags else ()
 
 
 def _found(document: Document) -> _Found:
@@ -88,11 +98,16 @@ def _with(document: Document, free: Collection[str]) -> _Found:
     """The network whose parameters may be arguments, those too that are computed from others if they are `free`."""
     graph = traced(document, free=free)
     assert graph is not None, "a traced graph is the plain one"
-    trials = _trials(document, graph, {name: computed(document.params[name], graph.root.origins) for name in free})
-    live = trials.proven()
-    if not {name for name in trials.live if name in trials.counts} <= {*live}:
-        trials, live = _with_rules(trials, graph, live)
-    return _Found(graph, trials, live)
+    formulas = {name: computed(document.params[name], graph.root.origins) for name in free}
+    flags: Collection[str] | None = None
+    while True:
+        trials = _trials(document, graph, formulas, flags)
+        live = trials.proven()
+        if not {name for name in trials.live if name in trials.counts} <= {*live}:
+            trials, live = _with_rules(trials, graph, live)
+        if (held := trials.flags.keys() & {*live}) == trials.flags.keys():
+            return _Found(graph, trials, live)
+        flags = held  # without the others it is another program
 
 
 def _is_computed(document: Document, graph: Graph, name: str) -> bool:
@@ -127,22 +142,44 @@ def _with_rules(trials: Trials, graph: Graph, live: list[str]) -> tuple[Trials, 
         return trials, live
     rounds = program(deeper, trials.live, trials.rules).rules
     rules = replace(trials.rules, rounds={**rounds, **trials.rules.rounds})
-    ruled = replace(trials, rules=rules, meant=program(graph, trials.live, rules).parts)
+    ruled = replace(trials, rules=rules)
+    ruled = replace(ruled, meant=ruled.program(ruled.family({}) or [graph]) or ())
     found = ruled.proven()
     return (ruled, found) if {*live} < {*found} else (trials, live)
 
 
-def _trials(document: Document, graph: Graph, formulas: Mapping[str, Node]) -> Trials:
-    """What is tried to find the parameters of the network that its class takes; for `formulas` see Rules."""
+def _trials(
+    document: Document, graph: Graph, formulas: Mapping[str, Node], flags: Collection[str] | None = None
+) -> Trials:
+    """What is tried to find the parameters of the network that its class takes; for `formulas` see Rules.
+
+    Those of its parameters that decide whether steps are there may be `flags`, or any of them.
+    """
     live = [name for name in document.params if _may_be(graph, name)]
     deciding = _deciding(graph, live)
     live = [name for name in live if name not in deciding]
     rules = counted(document, graph, live, formulas)
     given = {name: plain(param) for name, param in graph.root.params.items()}
-    if not live:
-        return Trials(document, given, (), (), (), rules=rules)
     counts, divided = set(_counts(graph.root)), _parameters(filter(_divides, _expressions(graph.root)))
-    return Trials(document, given, live, counts, program(graph, live, rules).parts, divided, rules)
+    trials = Trials(document, graph, given, live, counts, (), {}, divided, rules)
+    for name, values in deciding.items():
+        trials = _flagged(trials, name, values) if flags is None or name in flags else trials
+    return replace(trials, meant=trials.program(trials.family({}) or [graph]) or () if trials.live else ())
+
+
+def _flagged(trials: Trials, name: str, values: Sequence[Any]) -> Trials:
+    """The trials with one more flag, by which steps are there or not; as they were where no one program is for both.
+
+    `values` are such with which those steps are there that are not, or the other way round.
+    """
+    live = [each for each in trials.document.params if each in (*trials.live, name)]
+    known = {*live, *(f"{each}_" for each in live)}
+    for other in values:
+        found = replace(trials, live=live, flags={**trials.flags, name: other})
+        graphs = found.family({})
+        if graphs is not None and (parts := found.program(graphs)) is not None:
+            return found if takes(parts, name) and arguments(parts) <= known else trials
+    return trials
 
 
 def _may_be(graph: Graph, name: str) -> bool:
@@ -157,24 +194,28 @@ def _is_argument(param: Any) -> bool:
 
 
 def _are_numbers(param: Any) -> bool:
-    """Whether a parameter is a list of numbers, or of rows of numbers."""
+    """Whether a parameter is a list of numbers or of what is true or not, or of rows of them."""
     if not isinstance(param, list) or not param:
         return False
-    return all(type(plain(item)) in (int, float) or _are_numbers(item) for item in param)
+    return all(type(plain(item)) in (int, float, bool) or _are_numbers(item) for item in param)
 
 
-def _deciding(graph: Graph, names: Sequence[str]) -> set[str]:
-    """The parameters by which a step is there or not, where the class that it would stand in has no `if` for it."""
+def _deciding(graph: Graph, names: Sequence[str]) -> dict[str, list[Any]]:
+    """The parameters by which a step is there or not, where the class that it would stand in has no `if` for it.
+
+    With each go some other values with which it would be the other way round.
+    """
     guards = ((step, step.guard.origin) for step in graph.root.walk() if step.guard is not None)
     over = [(step, over_root(node, step.level)) for step, node in guards if node is not None]
     asked = {name: [each for each in over if root_symbol(name) in symbols(each[1])] for name in names}
     if not any(asked.values()):
-        return set()
-    serving = patterns(graph.root)
+        return {}
+    serving = patterns([graph.root])
     root = {root_symbol(name): node_of(plain(param)) for name, param in graph.root.params.items()}
-    found = set()
+    found: dict[str, list[Any]] = {}
     for name, steps in asked.items():
-        symbol, values = root_symbol(name), _many(plain(graph.root.params[name]))
+        symbol, given = root_symbol(name), plain(graph.root.params[name])
+        values = [*variations(given), *_many(given)]
         others = {other: node for other, node in root.items() if other != symbol}
         for step, node in steps:
             pattern = serving.get(step.level)
@@ -182,8 +223,9 @@ def _deciding(graph: Graph, names: Sequence[str]) -> set[str]:
             if pattern is not None and all(map(pattern.varies, units)):
                 continue
             condition = replaced(node, others)
-            if any(_holds(condition, symbol, each) is step.left_out for each in values):
-                found.add(name)
+            turning = (each for each in values if _holds(condition, symbol, each) is step.left_out)
+            if turned := list(islice(turning, TURNED)):
+                found[name] = turned
                 break
     return found
 

@@ -19,7 +19,7 @@ _SCALES: Final = (2, 4, 8, 16, 32)
 """How many times larger or smaller than the input's a size may be, to be told by it."""
 Told = Callable[[Sequence[Any]], ast.expr | None]
 """The constructor's word for a series of sizes, one for each use; None if it has none."""
-_LONGEST: Final = 20
+_LONGEST: Final = 21
 """How long a size may be; what is longer nobody would read beside the code."""
 
 
@@ -138,7 +138,7 @@ class Shapes:
             scales = [ABSENT if of is ABSENT else _times(size, of) for size, of in zip(series, column, strict=True)]
             if None not in scales and (told := self.told(scales[: len(self.pattern.levels)])) is not None:
                 return f"{letter}/{text(told).replace(' ', '')}"
-            for scale in _SCALES:
+            for scale in _SCALES if letter != "C" or len(set(sizes)) > 1 else ():  # else any number may be such
                 if matches(sizes, [_ceiled(size, scale) for size in plain(series)]):
                     return f"{letter}/{scale}"
                 if matches(sizes, [size * scale for size in plain(series)]):

@@ -17,7 +17,7 @@ from typing import Any
 from netspec.emit.torch import torch_class
 from netspec.graph.combining import LOST, Node, key, number, symbols
 from netspec.graph.model import Level
-from netspec.graph.symbols import Traced, counted, node_of, plain, replaced, root_symbol
+from netspec.graph.symbols import Traced, counted, in_turn, node_of, plain, replaced, root_symbol
 from netspec.graph.symbols import name as name_node
 from netspec.layers.base import Layer
 from netspec.python.names import Namespace, identifier, unlike
@@ -90,6 +90,8 @@ class Slots:
         self.called: dict[str, str] = {}
         """The argument that each symbol is."""
         self._told: dict[Hashable, Node | None] = {}
+        self.either = _either(levels, self.live)
+        """The symbols of the network's parameters that are true in some uses, and not in others."""
         self.fields: dict[str, set[str]] = {}
         """The fields that have a symbol for their value."""
 
@@ -210,11 +212,11 @@ class Slots:
             counts = counter[0] in self.counting and symbol not in self.past
             return name_node(symbol) if counts else ast.Constant(counter[1])
         if symbol.startswith("$"):
-            value = plain(self.root.params[symbol[1:]])
+            params = [plain(root_of(level).params[symbol[1:]]) for level in self.levels]
             if symbol not in self.live:
-                return node_of(value)
+                return node_of(params[0]) if all(equal(value, params[0]) for value in params) else None
             origins: list[Node] = [name_node(symbol) for _ in self.levels]
-            values = [class_of(value) if symbol in self.operations else value] * len(self.levels)
+            values = [class_of(value) if symbol in self.operations else value for value in params]
             kind = HEADER if self.levels[0] is self.root else REST
             return self._argument(symbol, symbol[1:], kind, values, origins)
         if len(self.blocks) != len(self.levels):
@@ -351,10 +353,13 @@ class Slots:
         return self._told[asked]
 
     def is_settled(self, values: Sequence[Any]) -> bool:
-        """Whether no argument of the network is known to change sizes."""
+        """Whether no argument of the network is known to change sizes, but for those of which all uses have both."""
         blocks: Sequence[Level | None] = self.blocks or [None] * len(values)
         asked = [(symbols(v.node), block) for v, block in zip(values, blocks, strict=False) if isinstance(v, Traced)]
-        return all(s == LOST.id or self._settled(block, s) is not None for found, block in asked for s in found)
+        free, self.live = self.live, {symbol: name for symbol, name in self.live.items() if symbol not in self.either}
+        settled = all(s == LOST.id or self._settled(block, s) is not None for found, block in asked for s in found)
+        self.live = free
+        return settled
 
     def _sizes(self, values: Sequence[Any]) -> Node | None:
         """The expression of sizes that needs no argument more; None where there is none."""
@@ -363,6 +368,15 @@ class Slots:
         more = self.arguments.keys() != before[0].keys()
         self.back(before)
         return None if more else node
+
+
+def _either(levels: Sequence[Level], live: Mapping[str, str]) -> set[str]:
+    """The symbols of those of the network's parameters that are true in some uses and not in others."""
+    roots = list({id(root): root for root in map(root_of, levels)}.values())
+    if len(roots) < 2:
+        return set()
+    flags = (symbol for symbol, name in live.items() if isinstance(roots[0].params[name], bool))
+    return {symbol for symbol in flags if len({root.params[live[symbol]] for root in roots}) > 1}
 
 
 def root_of(level: Level) -> Level:
@@ -396,12 +410,6 @@ def _nodes(values: Sequence[Any], origins: Sequence[Node | None]) -> Iterator[No
     for use, value in enumerate(values):
         known = origins[use] if origins else None
         yield LOST if value is ABSENT else known if known is not None and known is not LOST else node_of(value)
-
-
-def _in_turn(node: Node) -> Node:
-    """An expression with the number of each round in the place of its counter."""
-    turns = {symbol: counter[1] for symbol in symbols(node) if (counter := counted(symbol)) is not None}
-    return replaced(node, {symbol: ast.Constant(turn) for symbol, turn in turns.items()})
 
 
 def _entry(place: int, node: Node, value: Any) -> Node | None:
@@ -441,4 +449,4 @@ def _unlike(nodes: Mapping[int, Node]) -> Iterable[Node]:
 
 def _alike(one: Node, other: Node) -> bool:
     """Whether expressions are the same, in the rounds that they stand in."""
-    return key(_in_turn(one)) == key(_in_turn(other))
+    return key(in_turn(one)) == key(in_turn(other))

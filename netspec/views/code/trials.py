@@ -16,7 +16,7 @@ from netspec.graph.report import Report, Stopped
 from netspec.python.nodes import same
 from netspec.sections.document import Document
 from netspec.tensors import Tensor
-from netspec.views.code.module import program
+from netspec.views.code.module import Apart, program
 from netspec.views.code.program import Rules
 from netspec.views.code.slots import class_of, equal
 
@@ -62,6 +62,7 @@ class Trials:
     """What a network is held against."""
 
     document: Document
+    graph: Graph
     given: Mapping[str, Any]
     """The values of its parameters."""
     live: Sequence[str]
@@ -70,11 +71,15 @@ class Trials:
     """Those that say how many rounds a repeat has."""
     meant: Sequence[Part]
     """The program that is meant, with all of them as arguments that it can say."""
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    """Those by which steps are there that would not be, or the other way round, with another value of each."""
     divided: Collection[str] = ()
     """Those that stand where one of them divides, so that others have no rest only while that is as it is."""
     rules: Rules = field(default_factory=Rules)
     verdicts: dict[str, bool | None] = field(default_factory=dict, init=False)
     """What has been found so far, by the values."""
+    graphs: dict[str, Graph | None] = field(default_factory=dict, init=False)
+    """The networks that have been asked for, by the values of their parameters."""
     few: dict[str, Any] = field(default_factory=dict, init=False)
     """Counts of few rounds, once these are proven, with which other parameters are tried sooner."""
 
@@ -87,7 +92,7 @@ class Trials:
 
     def proven(self) -> list[str]:
         """The parameters with other values of which the network is that program."""
-        taken = [name for name in self.live if _takes(self.meant, name)]
+        taken = [name for name in self.live if takes(self.meant, name)]
         # Rows that are all other ones may be no network, so a table is not tried beside others.
         tables = {name for name in taken if _is_table(self.given[name])}
         others = [name for name in taken if name not in tables]
@@ -149,8 +154,8 @@ class Trials:
         tried = {**self.few, **values}
         known = repr(sorted(tried.items()))
         if known not in self.verdicts:
-            other = self._with(tried)
-            self.verdicts[known] = None if other is None else self._alike(other, tried)
+            others = self.family(tried)
+            self.verdicts[known] = None if others is None else self._alike(others, tried) or self._shares(others, tried)
         return self.verdicts[known]
 
     def _proven(self, names: Sequence[str]) -> list[str]:
@@ -240,19 +245,67 @@ class Trials:
                 break
         return found > 0
 
+    def family(self, values: Mapping[str, Any]) -> list[Graph] | None:
+        """The networks with these values that one program is for, those first that have the flags as they are given.
+
+        There is one more for each flag, with another value of it; None where there is no such network.
+        """
+        known = [values]
+        for flag, other in self.flags.items():
+            turned = other if values.get(flag, self.given[flag]) != other else self.given[flag]
+            known.append({**values, flag: turned})
+        known.sort(key=lambda each: sum(each.get(flag, self.given[flag]) != self.given[flag] for flag in self.flags))
+        graphs = list(map(self._with, known))
+        found = [graph for graph in graphs if graph is not None]
+        return found if len(found) == len(graphs) else None
+
+    def program(self, graphs: Sequence[Graph]) -> list[Part] | None:
+        """The program that serves these networks; None where none does."""
+        try:
+            return program(graphs[0], self.live, self.rules, beside=graphs[1:]).parts
+        except Apart:
+            return None
+
     def _with(self, values: Mapping[str, Any]) -> Graph | None:
         """The graph of the spec with these parameters; None where that is no network."""
-        params = {**self.document.params, **values}
-        return traced(replace(self.document, params=params), free=self.rules.formulas)
+        if not values:
+            return self.graph
+        if (known := repr(sorted(values.items()))) not in self.graphs:
+            params = {**self.document.params, **values}
+            self.graphs[known] = traced(replace(self.document, params=params), free=self.rules.formulas)
+        return self.graphs[known]
 
-    def _alike(self, other: Graph, names: Collection[str]) -> bool:
-        """Whether a network with other values of these is the same program, but for their defaults."""
-        found = program(other, self.live, self.rules).parts
-        if len(self.meant) != len(found) or not all(_takes(found, name) for name in names):
+    def _alike(self, others: Sequence[Graph], names: Collection[str]) -> bool:
+        """Whether networks with other values of these are the same program, but for their defaults."""
+        found = self.program(others)
+        return found is not None and self._is_meant(found, names)
+
+    def _shares(self, others: Sequence[Graph], values: Mapping[str, Any]) -> bool:
+        """Whether one program serves those networks beside the one that is meant, and is the program that is meant.
+
+        Alone it may be another: where no use has a step that a condition lets into some, its classes ask for nothing.
+        """
+        counts = {name: value for name, value in values.items() if name in self.counts}
+        counts = counts if len(counts) < len(values) else {}
+        if not self._has_conditions or (counts and not self._verdict(counts)):
+            return False
+        near = self.family(counts)
+        assert near is not None, "it has a verdict"
+        found = self.program([*near, *others])
+        return found is not None and self._is_meant(found, counts)
+
+    def _is_meant(self, parts: Sequence[Part], names: Collection[str]) -> bool:
+        """Whether a program is the one that is meant, but for the defaults of these."""
+        if len(self.meant) != len(parts) or not all(takes(parts, name) for name in names):
             return False
         # What is computed is another value with others of those that it is computed from.
         names = {*names, *self.rules.formulas}
-        return all(map(same, _without(self.meant, names), _without(found, names)))
+        return all(map(same, _without(self.meant, names), _without(parts, names)))
+
+    @property
+    def _has_conditions(self) -> bool:
+        """Whether any step is there, or not, by a condition."""
+        return any(step.guard is not None for step in self.graph.root.walk())
 
 
 def variations(value: Any) -> Sequence[Any]:
@@ -321,7 +374,7 @@ def _near(value: int) -> list[int]:
 
 def _of_entry(value: Any) -> Sequence[Any]:
     """The same of a number or a row in a list, so that no number is left as it is."""
-    return [other or 3 for other in _near(value)] if isinstance(value, int) else variations(value)
+    return [other or 3 for other in _near(value)] if type(value) is int else variations(value)
 
 
 def _is_table(value: Any) -> bool:
@@ -334,9 +387,15 @@ def _each(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def _takes(parts: Sequence[Part], name: str) -> bool:
+def takes(parts: Sequence[Part], name: str) -> bool:
     """Whether the root class has an argument of this name, behind which `_` stands where a function has it."""
-    return any(argument.arg in (name, f"{name}_") for argument in _all(constructor(parts[-1])))
+    return not arguments(parts).isdisjoint((name, f"{name}_"))
+
+
+def arguments(parts: Sequence[Part]) -> set[str]:
+    """The arguments of the root class."""
+    made = constructor(parts[-1])
+    return {each.arg for each in (*made.args.args[1:], *made.args.kwonlyargs)} if made is not None else set()
 
 
 def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
@@ -362,8 +421,3 @@ def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
 def constructor(cls: Part) -> ast.FunctionDef | None:
     """The `__init__` of a class, if it has one."""
     return next((f for f in cls.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"), None)
-
-
-def _all(made: ast.FunctionDef | None) -> list[ast.arg]:
-    """The arguments of a constructor, `self` among them."""
-    return made.args.args if made is not None else []

@@ -5,12 +5,12 @@ from torch import nn
 
 
 class LSTMLanguageModel(nn.Module):
-    def __init__(self, vocab=120, d=24):
+    def __init__(self, vocab=120, d=24, hidden=40):
         super().__init__()
         self.vocab = vocab
         self.encoder = nn.Embedding(vocab, d)
-        self.rnn = nn.LSTM(d, 40, num_layers=2, dropout=0.2)
-        self.decoder = nn.Linear(40, vocab)
+        self.rnn = nn.LSTM(d, hidden, num_layers=2, dropout=0.2)
+        self.decoder = nn.Linear(hidden, vocab)
         for name, module in self.named_modules():
             if isinstance(module, nn.Embedding) and name.endswith("coder"):
                 nn.init.uniform_(module.weight, a=-0.1, b=0.1)
@@ -19,7 +19,7 @@ class LSTMLanguageModel(nn.Module):
 
     def forward(self, x, h0, c0):
         x = F.dropout(self.encoder(x), 0.2, self.training)  # T x B x d
-        output, (h, c) = self.rnn(x, (h0, c0))  # T x B x 40
+        output, (h, c) = self.rnn(x, (h0, c0))  # T x B x hidden
         x = self.decoder(F.dropout(output, 0.2, self.training))  # T x B x vocab
         x = F.log_softmax(x.reshape(-1, self.vocab), dim=1)  # B*T x vocab
         return x, h, c

@@ -68,33 +68,35 @@ class MBConv(nn.Module):
 
 
 class RelativePositionalMultiHeadAttention(nn.Module):
-    def __init__(self, in_channels, window):
+    def __init__(self, in_channels, window, head_dim):
         super().__init__()
-        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, in_channels // 32))
+        self.head_dim = head_dim
+        self.relative_position_bias_table = nn.Parameter(torch.zeros((2 * window - 1) ** 2, in_channels // head_dim))
         self.register_buffer("relative_position_index", relative_index(window, window))
         self.to_qkv = nn.Linear(in_channels, 3 * in_channels)
         self.merge = nn.Linear(in_channels, in_channels)
 
     def forward(self, x):  # H x W x in_channels
         out = F.embedding(self.relative_position_index, self.relative_position_bias_table)
-        bias = out.permute(2, 0, 1)  # in_channels//32 x window*window x window*window
-        out = self.to_qkv(x).unflatten(-1, (3, x.shape[-1] // 32, 32))  # H x W x 3 x in_channels//32 x 32
-        to_qkv0, to_qkv1, to_qkv2 = out.permute(3, 0, 1, 4, 2, 5).unbind(0)  # H x in_channels//32 x W x 32
+        bias = out.permute(2, 0, 1)  # in_channels//head_dim x window*window x window*window
+        out = self.to_qkv(x)  # H x W x 3*in_channels
+        out = out.unflatten(-1, (3, x.shape[-1] // self.head_dim, self.head_dim))
+        to_qkv0, to_qkv1, to_qkv2 = out.permute(3, 0, 1, 4, 2, 5).unbind(0)  # H x in_channels//head_dim x W x head_dim
         x = F.scaled_dot_product_attention(to_qkv0, to_qkv1, to_qkv2, attn_mask=bias, scale=x.shape[-1] ** -0.5)
         return self.merge(torch.flatten(x.transpose(2, 3), 3))  # H x W x in_channels
 
 
 class PartitionAttentionLayer(nn.Module):
-    def __init__(self, in_channels, in_height, in_width, size, p, grid=False, *, window):
+    def __init__(self, in_channels, in_height, in_width, size, p, grid=False, *, window, head_dim):
         super().__init__()
-        self.size = size
         self.height = in_height // size
+        self.size = size
         self.width = in_width // size
         self.grid = grid
         self.p = p
         self.attn_layer = nn.Sequential(
             nn.LayerNorm(in_channels),
-            RelativePositionalMultiHeadAttention(in_channels, window),
+            RelativePositionalMultiHeadAttention(in_channels, window, head_dim),
             nn.Dropout(p=0),
         )
         self.mlp_layer = nn.Sequential(
@@ -122,7 +124,7 @@ class PartitionAttentionLayer(nn.Module):
 
 
 class MaxVitLayer(nn.Module):
-    def __init__(self, in_channels, in_height, in_width, c, s, p, window):
+    def __init__(self, in_channels, in_height, in_width, c, s, p, window, head_dim):
         super().__init__()
         self.layers = nn.Sequential(
             OrderedDict(
@@ -134,6 +136,7 @@ class MaxVitLayer(nn.Module):
                     window,
                     p,
                     window=window,
+                    head_dim=head_dim,
                 ),
                 grid_attention=PartitionAttentionLayer(
                     c,
@@ -143,6 +146,7 @@ class MaxVitLayer(nn.Module):
                     p,
                     grid=True,
                     window=window,
+                    head_dim=head_dim,
                 ),
             )
         )
@@ -152,7 +156,7 @@ class MaxVitLayer(nn.Module):
 
 
 class MaxVit(nn.Module):
-    def __init__(self, classes=1000, window=7):
+    def __init__(self, classes=1000, window=7, head_dim=32):
         super().__init__()
         self.stem = nn.Sequential(Conv2dNormActivation(3, 64, s=2), nn.Sequential(nn.Conv2d(64, 64, 3, padding=1)))
         layers = []
@@ -163,7 +167,16 @@ class MaxVit(nn.Module):
             stage = []
             for i in range(n):
                 stage.append(
-                    MaxVitLayer(in_channels, in_height, in_width, c, 2 if i == 0 else 1, 0.2 * (b + i) / 10, window)
+                    MaxVitLayer(
+                        in_channels,
+                        in_height,
+                        in_width,
+                        c,
+                        2 if i == 0 else 1,
+                        0.2 * (b + i) / 10,
+                        window,
+                        head_dim,
+                    )
                 )
                 in_height = (in_height - 1) // (2 if i == 0 else 1) + 1
                 in_width = (in_width - 1) // (2 if i == 0 else 1) + 1
@@ -189,7 +202,7 @@ class MaxVit(nn.Module):
 
     def forward(self, x):  # 3 x 224 x 224
         if x.shape[-2:] != (224, 224):
-            raise ValueError("expected an input of 3 x 224 x 224")
+            raise ValueError(f"expected an input of 3 x 224 x 224")
         x = self.stem(x)  # 64 x 112 x 112
         x = self.blocks(x)  # 512 x 7 x 7
         return self.classifier(x)  # classes

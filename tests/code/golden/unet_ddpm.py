@@ -48,16 +48,19 @@ class ResnetBlock2D(nn.Module):
 
 
 class Downsample2D(nn.Module):
-    def __init__(self, in_channels):
+    def __init__(self, in_channels, corner):
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, in_channels, 3, stride=2, padding=1)
+        self.corner = corner
+        self.conv = nn.Conv2d(in_channels, in_channels, 3, stride=2, padding=0 if corner else 1)
 
     def forward(self, x):  # in_channels x 16 x 16
+        if self.corner:
+            x = F.pad(x, (0, 1, 0, 1))  # in_channels x 17 x 17
         return self.conv(x)  # in_channels x 8 x 8
 
 
 class DownBlock2D(nn.Module):
-    def __init__(self, in_channels, temb_features, c, groups, eps):
+    def __init__(self, in_channels, temb_features, c, groups, eps, corner):
         super().__init__()
         self.resnets = nn.ModuleList(
             [
@@ -65,7 +68,7 @@ class DownBlock2D(nn.Module):
                 ResnetBlock2D(in_channels, temb_features, c, groups, eps),
             ]
         )
-        self.downsamplers = nn.ModuleList([Downsample2D(in_channels)])
+        self.downsamplers = nn.ModuleList([Downsample2D(in_channels, corner)])
 
     def forward(self, x, temb):
         resnets_0 = self.resnets[0](x, temb)  # in_channels x 16 x 16
@@ -75,8 +78,9 @@ class DownBlock2D(nn.Module):
 
 
 class SpatialAttention(nn.Module):
-    def __init__(self, in_channels, groups, eps):
+    def __init__(self, in_channels, groups, head, eps):
         super().__init__()
+        self.head = head
         self.group_norm = nn.GroupNorm(groups, in_channels, eps=eps)
         self.to_q = nn.Linear(in_channels, in_channels)
         self.to_k = nn.Linear(in_channels, in_channels)
@@ -88,16 +92,18 @@ class SpatialAttention(nn.Module):
         to_q = self.to_q(group_norm)  # 64 x in_channels
         to_k = self.to_k(group_norm)  # 64 x in_channels
         to_v = self.to_v(group_norm)  # 64 x in_channels
-        out = attend(to_q, to_k, to_v, x.shape[1] // 8)  # 64 x in_channels
+        out = attend(to_q, to_k, to_v, x.shape[1] // self.head if self.head else 1)  # 64 x in_channels
         out = self.to_out(out)  # 64 x in_channels
         out = out.transpose(1, 2).unflatten(2, (x.shape[-2], x.shape[-1]))  # in_channels x 8 x 8
         return out + x  # in_channels x 8 x 8
 
 
 class DownBlock2D2(nn.Module):
-    def __init__(self, in_channels, temb_features, c, groups, eps):
+    def __init__(self, in_channels, temb_features, c, groups, head, eps):
         super().__init__()
-        self.attentions = nn.ModuleList([SpatialAttention(c, groups, eps), SpatialAttention(c, groups, eps)])
+        self.attentions = nn.ModuleList(
+            [SpatialAttention(c, groups, head, eps), SpatialAttention(c, groups, head, eps)]
+        )
         self.resnets = nn.ModuleList(
             [ResnetBlock2D(in_channels, temb_features, c, groups, eps), ResnetBlock2D(c, temb_features, c, groups, eps)]
         )
@@ -113,9 +119,9 @@ class DownBlock2D2(nn.Module):
 
 
 class MidBlock(nn.Module):
-    def __init__(self, widths, groups, eps):
+    def __init__(self, widths, groups, head, eps):
         super().__init__()
-        self.attentions = nn.ModuleList([SpatialAttention(widths[1], groups, eps)])
+        self.attentions = nn.ModuleList([SpatialAttention(widths[1], groups, head, eps)])
         self.resnets = nn.ModuleList(
             [
                 ResnetBlock2D(widths[1], 4 * widths[0], widths[-1], groups, eps),
@@ -139,9 +145,20 @@ class Upsample2D(nn.Module):
 
 
 class UpBlock2D(nn.Module):
-    def __init__(self, in_channels, second_channels, first_channels, entry_channels, temb_features, c, groups, eps):
+    def __init__(
+        self,
+        in_channels,
+        second_channels,
+        first_channels,
+        entry_channels,
+        temb_features,
+        c,
+        groups,
+        head,
+        eps,
+    ):
         super().__init__()
-        self.attentions = nn.ModuleList([SpatialAttention(c, groups, eps) for _ in range(3)])
+        self.attentions = nn.ModuleList([SpatialAttention(c, groups, head, eps) for _ in range(3)])
         self.resnets = nn.ModuleList(
             [
                 ResnetBlock2D(in_channels + second_channels, temb_features, c, groups, eps),
@@ -152,7 +169,7 @@ class UpBlock2D(nn.Module):
         self.upsamplers = nn.ModuleList([Upsample2D(c)])
 
     def forward(self, x, second, first, entry, temb):
-        x = torch.cat([x, second], dim=1)  # 2*C x 8 x 8
+        x = torch.cat([x, second], dim=1)
         x = self.resnets[0](x, temb)  # c x 8 x 8
         x = self.attentions[0](x)  # c x 8 x 8
         x = torch.cat([x, first], dim=1)  # c+first_channels x 8 x 8
@@ -185,27 +202,28 @@ class UpBlock2D2(nn.Module):
 
 
 class UNet2DModel(nn.Module):
-    def __init__(self, channels=3, widths=(16, 32), groups=8, eps=1e-5, shift=0):
+    def __init__(self, channels=3, widths=(16, 32), groups=8, head=8, eps=1e-5, shift=0, flip=True, corner=False):
         super().__init__()
         if len(widths) != 2:
             raise ValueError("widths takes 2 values")
         self.end = widths[0] // 2
         self.divisor = widths[0] // 2 - shift
+        self.flip = flip
         self.conv_in = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.time_embedding = TimeEmbedding(widths)
         self.down_blocks = nn.ModuleList(
             [
-                DownBlock2D(widths[0], 4 * widths[0], widths[0], groups, eps),
-                DownBlock2D2(widths[0], 4 * widths[0], widths[1], groups, eps),
+                DownBlock2D(widths[0], 4 * widths[0], widths[0], groups, eps, corner),
+                DownBlock2D2(widths[0], 4 * widths[0], widths[1], groups, head, eps),
             ]
         )
         self.up_blocks = nn.ModuleList(
             [
-                UpBlock2D(widths[1], widths[1], widths[1], widths[0], 4 * widths[0], widths[-1], groups, eps),
+                UpBlock2D(widths[1], widths[1], widths[1], widths[0], 4 * widths[0], widths[-1], groups, head, eps),
                 UpBlock2D2(widths[-1], widths[0], widths[0], widths[0], 4 * widths[0], widths[-2], groups, eps),
             ]
         )
-        self.mid_block = MidBlock(widths, groups, eps)
+        self.mid_block = MidBlock(widths, groups, head, eps)
         self.conv_norm_out = nn.GroupNorm(groups, widths[-2], eps=eps)
         self.conv_out = nn.Conv2d(widths[-2], channels, 3, padding=1)
 
@@ -217,7 +235,9 @@ class UNet2DModel(nn.Module):
         angles = x * rates  # widths[0]//2
         cosines = torch.cos(angles)  # widths[0]//2
         x = torch.sin(angles)  # widths[0]//2
-        x = torch.cat([x, cosines], dim=-1).roll(self.end, -1)  # widths[0]
+        x = torch.cat([x, cosines], dim=-1)  # widths[0]
+        if self.flip:
+            x = x.roll(self.end, -1)  # widths[0]
         time_embedding = self.time_embedding(x)  # 4*widths[0]
         x = self.conv_in(sample)  # widths[0] x 16 x 16
         out, first, second, entry = self.down_blocks[0](x, time_embedding)  # widths[0] x 8 x 8

@@ -53,13 +53,19 @@ class FeatureProjection(nn.Module):
 
 
 class PosConvEmbed(nn.Module):
-    def __init__(self, d, groups):
+    def __init__(self, d, reach, groups):
         super().__init__()
-        self.conv = nn.utils.parametrizations.weight_norm(nn.Conv1d(d, d, 8, padding=4, groups=groups), dim=2)
+        self.use_slice = reach % 2 == 0
+        self.conv = nn.utils.parametrizations.weight_norm(
+            nn.Conv1d(d, d, reach, padding=reach // 2, groups=groups),
+            dim=2,
+        )
 
     def forward(self, x):
-        x = self.conv(x.transpose(1, 2))  # d x ((L + 10) // 20)
-        return F.gelu(x[..., :-1]).transpose(1, 2)  # ((L + 10) // 20 - 1) x d
+        x = self.conv(x.transpose(1, 2))
+        if self.use_slice:
+            x = x[..., :-1]  # d x ((L + 10) // 20 - 1)
+        return F.gelu(x).transpose(1, 2)  # ((L + 10) // 20 - 1) x d
 
 
 class SelfAttention(nn.Module):
@@ -108,9 +114,9 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    def __init__(self, d, depth, heads, hidden, groups):
+    def __init__(self, d, depth, heads, hidden, reach, groups):
         super().__init__()
-        self.pos_conv_embed = PosConvEmbed(d, groups)
+        self.pos_conv_embed = PosConvEmbed(d, reach, groups)
         self.layer_norm = nn.LayerNorm(d)
         self.layers = nn.Sequential(*[EncoderLayer(d, heads, hidden) for _ in range(depth)])
 
@@ -130,13 +136,14 @@ class Wav2Vec2Model(nn.Module):
         widths=(16, 16, 16),
         kernels=(10, 3, 2),
         strides=(5, 2, 2),
+        reach=8,
         groups=4,
     ):
         super().__init__()
         self.masked_spec_embed = nn.Parameter(nn.init.uniform_(torch.empty(d)))
         self.feature_extractor = FeatureExtractor(widths, kernels, strides)
         self.feature_projection = FeatureProjection(d, widths)
-        self.encoder = Encoder(d, depth, heads, hidden, groups)
+        self.encoder = Encoder(d, depth, heads, hidden, reach, groups)
 
     def forward(self, x):  # L
         x = self.feature_extractor(x)  # widths[2] x ((L + 10) // 20 - 1)
