@@ -30,6 +30,7 @@ from netspec.tensors import sample
 from netspec.views.code.calls import TRAINING, Calls, Keeper
 from netspec.views.code.containers import SELF, reference
 from netspec.views.code.flow import Flow, Item
+from netspec.views.code.folding import NESTED
 from netspec.views.code.loops import Loop, Loops, Place, list_name, module_name
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.program import Saying
@@ -42,8 +43,6 @@ Ending = Callable[[list[ast.expr]], ast.expr]
 """Makes the expression that is returned of the variables that hold the results."""
 Bound = Mapping[str, tuple[int, ...]]
 """The axes of inputs, by name, whose sizes are as they are."""
-NESTED: Final = 76
-"""How long an expression may grow by nesting calls, to be read without effort and leave room for its comment."""
 
 
 class Forward:

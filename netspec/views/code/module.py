@@ -23,6 +23,7 @@ from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed, wrap_of
+from netspec.views.code.folding import folded
 from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
@@ -39,7 +40,7 @@ def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None)
 
     `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules.
     """
-    written = program(graph, live, rules, commented=True)
+    written = folded(program(graph, live, rules, commented=True))
     parts, comments = written.parts, written.comments
     above, used = _helpers(graph, names(parts))
     origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}

@@ -22,8 +22,7 @@ class Embeddings(nn.Module):
     def forward(self, x):
         token_embedding = self.token_embedding(x)  # T x text_d
         places = torch.arange(x.shape[1], device=x.device)  # T
-        position_embedding = self.position_embedding(places)  # T x text_d
-        return token_embedding + position_embedding  # T x text_d
+        return token_embedding + self.position_embedding(places)  # T x text_d
 
 
 class CLIPAttention(nn.Module):
@@ -46,8 +45,7 @@ class CLIPAttention(nn.Module):
 
 class QuickGelu(nn.Module):
     def forward(self, x):  # M x L
-        out = torch.sigmoid(x * 1.702)
-        return x * out
+        return x * torch.sigmoid(x * 1.702)
 
 
 class CLIPEncoderLayer(nn.Module):
@@ -62,11 +60,9 @@ class CLIPEncoderLayer(nn.Module):
 
     def forward(self, x):  # M x in_features
         out = self.layer_norm1(x)  # M x in_features
-        out = self.self_attn(out)  # M x in_features
-        attended = x + out  # M x in_features
+        attended = x + self.self_attn(out)  # M x in_features
         x = self.layer_norm2(attended)  # M x in_features
-        mlp = self.mlp(x)  # M x in_features
-        return attended + mlp  # M x in_features
+        return attended + self.mlp(x)  # M x in_features
 
 
 class TextModel(nn.Module):
@@ -107,8 +103,7 @@ class Embeddings2(nn.Module):
         class_ = self.class_embedding.expand(x.shape[0], 1, self.d)  # 1 x d
         tokens = torch.cat([class_, patch_embedding], dim=1)  # 1+(image//patch)**2 x d
         places = torch.arange(self.end, device=x.device)  # (image//patch)**2+1
-        position_embedding = self.position_embedding(places)  # (image//patch)**2+1 x d
-        return tokens + position_embedding  # 1+(image//patch)**2 x d
+        return tokens + self.position_embedding(places)  # 1+(image//patch)**2 x d
 
 
 class VisionModel(nn.Module):
@@ -167,6 +162,5 @@ class CLIPModel(nn.Module):
         visual_projection = F.normalize(self.visual_projection(x), dim=-1)  # embedding
         texts = text_projection.transpose(0, 1)  # embedding x B
         scale = torch.exp(self.logit_scale)
-        x = visual_projection @ texts  # B
-        x = x * scale  # B
+        x = visual_projection @ texts * scale  # B
         return {"logits_per_image": x, "text_embeds": text_projection, "image_embeds": visual_projection}

@@ -35,8 +35,7 @@ class FusedMBConv(nn.Module):
     def forward(self, x):  # in_channels x H x W
         block = self.block(x)
         if self.use_droppath:
-            out = drop_path(block, self.p, self.training)  # c x H x W
-            block = out + x  # c x H x W
+            block = drop_path(block, self.p, self.training) + x  # c x H x W
         return block
 
 
@@ -48,8 +47,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.silu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = torch.sigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return torch.sigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class MBConv(nn.Module):
@@ -67,8 +65,7 @@ class MBConv(nn.Module):
     def forward(self, x):  # in_channels x H x W
         block = self.block(x)
         if self.use_droppath:
-            out = drop_path(block, self.p, self.training)  # c x H x W
-            block = out + x  # c x H x W
+            block = drop_path(block, self.p, self.training) + x  # c x H x W
         return block
 
 

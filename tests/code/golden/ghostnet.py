@@ -29,8 +29,7 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.relu(self.conv_reduce(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = F.hardsigmoid(self.conv_expand(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return F.hardsigmoid(self.conv_expand(out)) * x  # in_channels x H x W
 
 
 class GhostBottleneck(nn.Module):

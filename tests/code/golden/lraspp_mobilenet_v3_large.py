@@ -21,8 +21,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = F.hardsigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return F.hardsigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class InvertedResidual(nn.Module):
@@ -102,11 +101,8 @@ class LRASPPHead(nn.Module):
 
     def forward(self, low, high):
         cbr = self.cbr(high)
-        scale = self.scale(high)  # inter x 1 x 1
-        x = F.interpolate(cbr * scale, size=low.shape[-2:], mode="bilinear")  # inter x 65 x 65
-        low_classifier = self.low_classifier(low)  # classes x 65 x 65
-        x = self.high_classifier(x)  # classes x 65 x 65
-        return low_classifier + x  # classes x 65 x 65
+        x = F.interpolate(cbr * self.scale(high), size=low.shape[-2:], mode="bilinear")  # inter x 65 x 65
+        return self.low_classifier(low) + self.high_classifier(x)  # classes x 65 x 65
 
 
 class LRASPP(nn.Module):

@@ -39,8 +39,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.silu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = torch.sigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return torch.sigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class MBConv(nn.Module):
@@ -63,8 +62,7 @@ class MBConv(nn.Module):
     def forward(self, x):  # in_channels x H x W
         proj = self.proj(x) if self.proj is not None else x
         x = self.layers(x)
-        x = drop_path(x, self.p, self.training)
-        return proj + x
+        return proj + drop_path(x, self.p, self.training)
 
 
 class RelativePositionalMultiHeadAttention(nn.Module):
@@ -110,11 +108,9 @@ class PartitionAttentionLayer(nn.Module):
         out = torch.flatten(torch.flatten(out.permute(0, 2, 4, 3, 5, 1), 3, 4), 1, 2)
         partitions = out.transpose(1, 2) if self.grid else out
         out = self.attn_layer(partitions)
-        out = drop_path(out, self.p, self.training)
-        attended = partitions + out
+        attended = partitions + drop_path(out, self.p, self.training)
         out = self.mlp_layer(attended)
-        out = drop_path(out, self.p, self.training)
-        out = attended + out
+        out = attended + drop_path(out, self.p, self.training)
         if self.grid:
             out = out.transpose(1, 2)
         x = out.reshape(out.shape[0], self.height, self.width, self.size, self.size, x.shape[1])

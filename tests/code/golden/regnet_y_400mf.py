@@ -24,8 +24,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = torch.sigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return torch.sigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class ResBottleneckBlock(nn.Module):
@@ -45,8 +44,7 @@ class ResBottleneckBlock(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         proj = self.proj(x) if self.proj is not None else x
-        f = self.f(x)
-        return F.relu(proj + f)
+        return F.relu(proj + self.f(x))
 
 
 class RegNet(nn.Module):

@@ -97,12 +97,10 @@ class SwinTransformerBlock(nn.Module):
 
     def forward(self, x):  # in_height x in_width x in_features
         out = self.norm1(x)  # in_height x in_width x in_features
-        out = drop_path(self.attn(out), self.p, self.training)  # in_height x in_width x in_features
-        attn = x + out  # in_height x in_width x in_features
+        attn = x + drop_path(self.attn(out), self.p, self.training)  # in_height x in_width x in_features
         x = self.norm2(attn)  # in_height x in_width x in_features
         x = self.mlp(x)  # in_height x in_width x in_features
-        x = drop_path(x, self.p, self.training)  # in_height x in_width x in_features
-        return attn + x  # in_height x in_width x in_features
+        return attn + drop_path(x, self.p, self.training)  # in_height x in_width x in_features
 
 
 class PatchMerging(nn.Module):

@@ -69,8 +69,7 @@ class T5LayerSelfAttention(nn.Module):
     def forward(self, x, bias, mask):
         out = self.layer_norm(x)  # M x d
         out, bias = self.SelfAttention(out, out, bias, mask)  # M x d
-        out = F.dropout(out, self.p, self.training)  # M x d
-        x = x + out  # M x d
+        x = x + F.dropout(out, self.p, self.training)  # M x d
         return x, bias
 
 
@@ -96,8 +95,7 @@ class T5LayerFF(nn.Module):
     def forward(self, x):  # M x d
         out = self.layer_norm(x)  # M x d
         out = self.DenseReluDense(out)  # M x d
-        out = F.dropout(out, self.p, self.training)  # M x d
-        return x + out  # M x d
+        return x + F.dropout(out, self.p, self.training)  # M x d
 
 
 class T5EncoderBlock(nn.Module):
@@ -132,11 +130,9 @@ class Encoder(nn.Module):
     def forward(self, x, mask):
         words = F.dropout(x, self.p, self.training)  # T x d
         places = torch.arange(x.shape[1], device=x.device)  # T
-        x = places.unsqueeze(1)  # T x 1
-        distance = places - x  # T x T
+        distance = places - places.unsqueeze(1)  # T x T
         after = (distance > 0).long() * self.factor  # T x T
-        x = self.bias(torch.abs(distance))  # T x T
-        bias = after + x  # T x T
+        bias = after + self.bias(torch.abs(distance))  # T x T
         out, bias2 = self.block[0](words, bias, mask)  # T x d
         for layer in self.block[1:]:
             out, _ = layer(out, bias2, mask)  # T x d
@@ -153,8 +149,7 @@ class T5LayerCrossAttention(nn.Module):
     def forward(self, x, memory, mask):
         out = self.layer_norm(x)  # S x d
         out, _ = self.EncDecAttention(out, memory, mask, mask)  # S x d
-        out = F.dropout(out, self.p, self.training)  # S x d
-        return x + out  # S x d
+        return x + F.dropout(out, self.p, self.training)  # S x d
 
 
 class T5DecoderBlock(nn.Module):
@@ -194,8 +189,7 @@ class Decoder(nn.Module):
 
     def forward(self, x, encoder, mask):
         places = torch.arange(x.shape[1], device=x.device)  # S
-        out = places.unsqueeze(1)  # S x 1
-        bias = self.bias(torch.clamp(out - places, min=0))  # S x S
+        bias = self.bias(torch.clamp(places.unsqueeze(1) - places, min=0))  # S x S
         later = torch.full(
             (x.shape[1], x.shape[1]),
             float("-inf"),
