@@ -21,6 +21,7 @@ from netspec.python.layout import WIDTH, Comments, lines
 from netspec.python.names import Namespace, class_name
 from netspec.python.nodes import assigned, attribute, named, tupled, valued
 from netspec.tensors import Tensor, sample
+from netspec.views.code.attributes import without_derived
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed, wrap_of
 from netspec.views.code.folding import folded
@@ -40,7 +41,7 @@ def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None)
 
     `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules.
     """
-    written = folded(program(graph, live, rules, commented=True))
+    written = folded(without_derived(program(graph, live, rules, commented=True)))
     parts, comments = written.parts, written.comments
     above, used = _helpers(graph, names(parts))
     origins = {s.op.origin for s in graph.root.walk() if isinstance(s.op, Layer) and s.op.origin}

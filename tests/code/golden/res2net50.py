@@ -8,7 +8,6 @@ from torch import nn
 class Bottle2neck(nn.Module):
     def __init__(self, in_channels, c, s=1, first=False):
         super().__init__()
-        self.use_part1 = not first
         self.first = first
         self.s = s
         self.conv1 = nn.Conv2d(in_channels, 4 * (26 * c // 64), 1, bias=False)
@@ -31,10 +30,10 @@ class Bottle2neck(nn.Module):
         bn10, bn11, bn12, bn13 = F.relu(self.bn1(out)).chunk(4, dim=1)  # 26*c//64 x H x W
         out = self.convs[0](bn10)
         bns_0 = F.relu(self.bns[0](out))
-        out = bn11 + bns_0 if self.use_part1 else bn11  # 26*c//64 x H x W
+        out = bn11 if self.first else bn11 + bns_0  # 26*c//64 x H x W
         out = self.convs[1](out)
         bns_1 = F.relu(self.bns[1](out))
-        out = bn12 + bns_1 if self.use_part1 else bn12  # 26*c//64 x H x W
+        out = bn12 if self.first else bn12 + bns_1  # 26*c//64 x H x W
         out = self.convs[2](out)
         bns_2 = F.relu(self.bns[2](out))
         out = F.avg_pool2d(bn13, 3, stride=self.s, padding=1) if self.first else bn13

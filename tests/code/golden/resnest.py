@@ -29,7 +29,6 @@ class SplitAttn(nn.Module):
 class Bottleneck(nn.Module):
     def __init__(self, in_channels, c, s=1, *, radix):
         super().__init__()
-        self.use_avd_last = s > 1
         self.s = s
         self.conv1 = nn.Conv2d(in_channels, c, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(c)
@@ -48,7 +47,7 @@ class Bottleneck(nn.Module):
         out = self.conv1(x)  # c x H x W
         out = F.relu(self.bn1(out))  # c x H x W
         out = self.conv2(out)  # c x H x W
-        if self.use_avd_last:
+        if self.s > 1:
             out = F.avg_pool2d(out, 3, stride=self.s, padding=1)  # c x H/2 x W/2
         out = self.conv3(out)
         bn3 = self.bn3(out)

@@ -42,8 +42,6 @@ class Permute(nn.Module):
 class ShiftedWindowAttention(nn.Module):
     def __init__(self, in_features, in_height, in_width, heads, shift):
         super().__init__()
-        self.use_shifted = shift > 0
-        self.shifts = -shift
         self.heads = heads
         self.shift = shift
         self.relative_position_bias_table = nn.Parameter(torch.zeros(49, heads))
@@ -60,7 +58,7 @@ class ShiftedWindowAttention(nn.Module):
 
     def forward(self, x):  # in_height x in_width x in_features
         padded = F.pad(x, (0, 0, 0, -x.shape[2] % 4, 0, -x.shape[1] % 4))  # H x W x in_features
-        out = padded.roll((self.shifts, self.shifts), (1, 2)) if self.use_shifted else padded  # H x W x in_features
+        out = padded.roll((-self.shift, -self.shift), (1, 2)) if self.shift > 0 else padded  # H x W x in_features
         out = out.reshape(out.shape[0], padded.shape[1] // 4, 4, padded.shape[2] // 4, 4, x.shape[-1])
         out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 1, 2), 2, 3)
         out = self.qkv(out).unflatten(-1, (3, self.heads, x.shape[-1] // self.heads))
@@ -75,7 +73,7 @@ class ShiftedWindowAttention(nn.Module):
         out = self.proj(out)
         out = out.reshape(out.shape[0], padded.shape[1] // 4, padded.shape[2] // 4, 4, 4, x.shape[-1])
         out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 3, 4), 1, 2)  # H x W x in_features
-        if self.use_shifted:
+        if self.shift > 0:
             out = out.roll((self.shift, self.shift), (1, 2))  # H x W x in_features
         return out[:, : x.shape[1]][:, :, : x.shape[2]]  # in_height x in_width x in_features
 

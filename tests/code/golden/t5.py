@@ -12,13 +12,12 @@ class RelativeBuckets(nn.Module):
         super().__init__()
         self.exact = exact
         self.divisor = math.log(reach / exact)
-        self.max_ = 2 * exact - 1
 
     def forward(self, x):
         near = x < self.exact
         out = torch.log(torch.clamp(x, min=self.exact).float() / self.exact)
         out = (out / self.divisor * self.exact).long() + self.exact
-        out = torch.clamp(out, max=self.max_)
+        out = torch.clamp(out, max=2 * self.exact - 1)
         return torch.where(near, x, out)
 
 
