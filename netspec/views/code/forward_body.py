@@ -9,6 +9,7 @@ from typing import Final
 
 from netspec.graph.combining import combined
 from netspec.graph.symbols import plain
+from netspec.ops.arithmetic import Add
 from netspec.python.expressions import text
 from netspec.python.names import identifier
 from netspec.python.nodes import (
@@ -353,7 +354,13 @@ class Forward:
             if registers and self.pattern.homes[item.step.member] == 1:
                 return is_not_none(self.calls.member(item.step))
         step = self.items[at].step
+        if any(item.unit == unit and self._is_residual(item) for item in self.items[at:]):
+            return self.keeper.tested(unit, "residual")
         return self.keeper.tested(unit, type(step.op).__name__.lower() if step.name.isdecimal() else step.name)
+
+    def _is_residual(self, item: Item) -> bool:
+        """Whether a step adds what the class is given."""
+        return isinstance(item.step.op, Add) and ("in", 0) in map(self.flow.actual, item.inputs)
 
     def _comment(self, at: int) -> Saying:
         """The shape that comes out of an item, and so of the same item of each round."""

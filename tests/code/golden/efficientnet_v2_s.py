@@ -25,7 +25,7 @@ class Conv2dNormActivation(nn.Sequential):
 class FusedMBConv(nn.Module):
     def __init__(self, in_channels, t, s, c, p):
         super().__init__()
-        self.use_droppath = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         self.p = p
         layers = [Conv2dNormActivation(in_channels, t * in_channels if t != 1 else c, s=s)]
         if t != 1:
@@ -34,7 +34,7 @@ class FusedMBConv(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         block = self.block(x)
-        if self.use_droppath:
+        if self.use_residual:
             block = drop_path(block, self.p, self.training) + x  # c x H x W
         return block
 
@@ -53,7 +53,7 @@ class SqueezeExcitation(nn.Module):
 class MBConv(nn.Module):
     def __init__(self, in_channels, t, s, c, p):
         super().__init__()
-        self.use_droppath = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         self.p = p
         self.block = nn.Sequential(
             Conv2dNormActivation(in_channels, t * in_channels, k=1),
@@ -64,7 +64,7 @@ class MBConv(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         block = self.block(x)
-        if self.use_droppath:
+        if self.use_residual:
             block = drop_path(block, self.p, self.training) + x  # c x H x W
         return block
 

@@ -27,7 +27,7 @@ class SqueezeExcitation(nn.Module):
 class InvertedResidual(nn.Module):
     def __init__(self, in_channels, k, expand, c, squeeze, act, s=1, d=1):
         super().__init__()
-        self.use_out = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         layers = []
         if expand != in_channels:
             layers.append(Conv2dNormActivation(in_channels, expand, k=1, act=act))
@@ -39,7 +39,7 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = self.block(x)
-        return out + x if self.use_out else out
+        return out + x if self.use_residual else out
 
 
 class Backbone(nn.ModuleList):

@@ -83,7 +83,7 @@ class RelativePositionalMultiHeadAttention(nn.Module):
 
 
 class PartitionAttentionLayer(nn.Module):
-    def __init__(self, in_channels, in_height, in_width, size, p, grid=False, *, window):
+    def __init__(self, in_channels, in_height, in_width, size, p, window, grid=False):
         super().__init__()
         self.size = size
         self.height = in_height // size
@@ -129,7 +129,7 @@ class MaxVitLayer(nn.Module):
                     (in_width - 1) // s + 1,
                     window,
                     p,
-                    window=window,
+                    window,
                 ),
                 grid_attention=PartitionAttentionLayer(
                     c,
@@ -137,8 +137,8 @@ class MaxVitLayer(nn.Module):
                     (in_width - 1) // s + 1,
                     ((in_height - 1) // s + 1) // window,
                     p,
+                    window,
                     grid=True,
-                    window=window,
                 ),
             )
         )

@@ -17,7 +17,7 @@ class Cbr(nn.Sequential):
 class Inverted(nn.Module):
     def __init__(self, in_channels, t, c, s):
         super().__init__()
-        self.use_out = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         layers = []
         if t != 1:
             layers.append(Cbr(in_channels, t * in_channels, k=1))
@@ -28,7 +28,7 @@ class Inverted(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = self.conv(x)
-        return out + x if self.use_out else out
+        return out + x if self.use_residual else out
 
 
 class MobileNetV2(nn.Module):

@@ -28,7 +28,7 @@ class SqueezeExcitation(nn.Module):
 
 
 class ResBottleneckBlock(nn.Module):
-    def __init__(self, in_channels, width, s=1, *, group_width):
+    def __init__(self, in_channels, width, group_width, s=1):
         super().__init__()
         self.proj = None
         if s != 1 or in_channels != width:
@@ -61,8 +61,8 @@ class RegNet(nn.Module):
                 stage[f"block{i + 1}-{j}"] = ResBottleneckBlock(
                     in_channels,
                     widths[i],
+                    group_width,
                     s=2 if j == 0 else 1,
-                    group_width=group_width,
                 )
                 in_channels = widths[i]
             layers[f"block{i + 1}"] = nn.Sequential(stage)

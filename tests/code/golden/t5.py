@@ -22,7 +22,7 @@ class RelativeBuckets(nn.Module):
 
 
 class T5Attention(nn.Module):
-    def __init__(self, first=False, *, d, kv, heads, buckets, p):
+    def __init__(self, d, kv, heads, buckets, p, first=False):
         super().__init__()
         self.first = first
         self.heads = heads
@@ -62,7 +62,7 @@ class T5LayerSelfAttention(nn.Module):
     def __init__(self, first, d, kv, heads, buckets, p):
         super().__init__()
         self.p = p
-        self.SelfAttention = T5Attention(first=first, d=d, kv=kv, heads=heads, buckets=buckets, p=p)
+        self.SelfAttention = T5Attention(d, kv, heads, buckets, p, first=first)
         self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, bias, mask):
@@ -98,7 +98,7 @@ class T5LayerFF(nn.Module):
 
 
 class T5EncoderBlock(nn.Module):
-    def __init__(self, first=False, *, d, kv, heads, hidden, buckets, p):
+    def __init__(self, d, kv, heads, hidden, buckets, p, first=False):
         super().__init__()
         self.layer = nn.ModuleList([T5LayerSelfAttention(first, d, kv, heads, buckets, p), T5LayerFF(d, hidden, p)])
 
@@ -117,11 +117,8 @@ class Encoder(nn.Module):
         self.embed_tokens = shared
         self.block = nn.ModuleList(
             [
-                T5EncoderBlock(first=True, d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p),
-                *[
-                    T5EncoderBlock(d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p)
-                    for _ in range(depth - 1)
-                ],
+                T5EncoderBlock(d, kv, heads, hidden, buckets, p, first=True),
+                *[T5EncoderBlock(d, kv, heads, hidden, buckets, p) for _ in range(depth - 1)],
             ]
         )
         self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
@@ -142,7 +139,7 @@ class T5LayerCrossAttention(nn.Module):
     def __init__(self, d, kv, heads, buckets, p):
         super().__init__()
         self.p = p
-        self.EncDecAttention = T5Attention(d=d, kv=kv, heads=heads, buckets=buckets, p=p)
+        self.EncDecAttention = T5Attention(d, kv, heads, buckets, p)
         self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, memory, mask):
@@ -152,7 +149,7 @@ class T5LayerCrossAttention(nn.Module):
 
 
 class T5DecoderBlock(nn.Module):
-    def __init__(self, first=False, *, d, kv, heads, hidden, buckets, p):
+    def __init__(self, d, kv, heads, hidden, buckets, p, first=False):
         super().__init__()
         self.layer = nn.ModuleList(
             [
@@ -177,11 +174,8 @@ class Decoder(nn.Module):
         self.embed_tokens = shared
         self.block = nn.ModuleList(
             [
-                T5DecoderBlock(first=True, d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p),
-                *[
-                    T5DecoderBlock(d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p)
-                    for _ in range(decoder_depth - 1)
-                ],
+                T5DecoderBlock(d, kv, heads, hidden, buckets, p, first=True),
+                *[T5DecoderBlock(d, kv, heads, hidden, buckets, p) for _ in range(decoder_depth - 1)],
             ]
         )
         self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
