@@ -77,7 +77,7 @@ class ClassWriter:
         base = self.pattern.base
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else call(SUPER)
-        shapes = Shapes(self.pattern, self.slots.told, self.slots.is_settled)
+        shapes = Shapes(self.pattern, self.slots)
         forward = Forward(self.pattern, results, self, shapes, self.sayings, self.bound)
         run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending, lean))
         self.sayings[run] = shapes.of_input

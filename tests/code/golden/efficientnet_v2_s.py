@@ -33,7 +33,7 @@ class FusedMBConv(nn.Module):
         self.block = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
-        block = self.block(x)
+        block = self.block(x)  # c x H/s x W/s
         if self.use_residual:
             block = drop_path(block, self.p, self.training) + x  # c x H x W
         return block
@@ -63,7 +63,7 @@ class MBConv(nn.Module):
         )
 
     def forward(self, x):  # in_channels x H x W
-        block = self.block(x)
+        block = self.block(x)  # c x H/s x W/s
         if self.use_residual:
             block = drop_path(block, self.p, self.training) + x  # c x H x W
         return block

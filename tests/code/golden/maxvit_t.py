@@ -60,9 +60,9 @@ class MBConv(nn.Module):
         )
 
     def forward(self, x):  # in_channels x H x W
-        proj = self.proj(x) if self.proj is not None else x
-        x = self.layers(x)
-        return proj + drop_path(x, self.p, self.training)
+        proj = self.proj(x) if self.proj is not None else x  # c x H/s x W/s
+        x = self.layers(x)  # c x H/s x W/s
+        return proj + drop_path(x, self.p, self.training)  # c x H/s x W/s
 
 
 class RelativePositionalMultiHeadAttention(nn.Module):

@@ -27,8 +27,8 @@ class Inverted(nn.Module):
         self.conv = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
-        out = self.conv(x)
-        return out + x if self.use_residual else out
+        out = self.conv(x)  # c x H/s x W/s
+        return out + x if self.use_residual else out  # c x H/s x W/s
 
 
 class MobileNetV2(nn.Module):

@@ -39,8 +39,8 @@ class InvertedResidual(nn.Module):
         self.block = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
-        out = self.block(x)
-        return out + x if self.use_residual else out
+        out = self.block(x)  # c x H/s x W/s
+        return out + x if self.use_residual else out  # c x H/s x W/s
 
 
 class MobileNetV3(nn.Module):

@@ -43,8 +43,8 @@ class ResBottleneckBlock(nn.Module):
         )
 
     def forward(self, x):  # in_channels x H x W
-        proj = self.proj(x) if self.proj is not None else x
-        return F.relu(proj + self.f(x))
+        proj = self.proj(x) if self.proj is not None else x  # width x H/s x W/s
+        return F.relu(proj + self.f(x))  # width x H/s x W/s
 
 
 class RegNet(nn.Module):

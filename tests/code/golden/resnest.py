@@ -48,12 +48,12 @@ class Bottleneck(nn.Module):
         out = F.relu(self.bn1(out))  # c x H x W
         out = self.conv2(out)  # c x H x W
         if self.s > 1:
-            out = F.avg_pool2d(out, 3, stride=self.s, padding=1)  # c x H/2 x W/2
-        out = self.conv3(out)
-        bn3 = self.bn3(out)
+            out = F.avg_pool2d(out, 3, stride=self.s, padding=1)  # c x H/s x W/s
+        out = self.conv3(out)  # 4*c x H/s x W/s
+        bn3 = self.bn3(out)  # 4*c x H/s x W/s
         if self.downsample is not None:
-            x = self.downsample(x)
-        return F.relu(bn3 + x)
+            x = self.downsample(x)  # 4*c x H/s x W/s
+        return F.relu(bn3 + x)  # 4*c x H/s x W/s
 
 
 class ResNeSt(nn.Module):

@@ -152,7 +152,7 @@ class UpBlock2D(nn.Module):
         self.upsamplers = nn.ModuleList([Upsample2D(c)])
 
     def forward(self, x, second, first, entry, temb):
-        x = torch.cat([x, second], dim=1)  # 2*C x 8 x 8
+        x = torch.cat([x, second], dim=1)
         x = self.resnets[0](x, temb)  # c x 8 x 8
         x = self.attentions[0](x)  # c x 8 x 8
         x = torch.cat([x, first], dim=1)  # c+first_channels x 8 x 8
