@@ -381,7 +381,7 @@ def test_what_comments_say_of_both_classes_is_kept_where_they_agree() -> None:
     (one, said), (two, other) = level("Out", "4"), level("Out2", "5")
     comments = said | other
     user = ast.ClassDef("Net", [named("Out2")], [], [assign(stored("x"), call("Out2"))], [])
-    program = merged(Program((one, two, user), comments), {"Out": "Out", "Out2": "Out", "Net": "Net"})
+    program = merged(Program((one, two, user), comments), {"Out": "Out", "Out2": "Out", "Net": "Net"}, {})
     found = program.classes
     assert [cls.name for cls in found] == ["Out", "Net"]
     assert lines(found[1:], {}) == ["class Net(Out):", "    x = Out()"]

@@ -38,6 +38,7 @@ from netspec.views.code.program import Saying
 from netspec.views.code.routes import routed
 from netspec.views.code.scans import scanned
 from netspec.views.code.shapes import Shapes
+from netspec.views.code.tapped import tapped
 from netspec.views.code.variables import Variables, is_unread
 
 Ending = Callable[[list[ast.expr]], ast.expr]
@@ -101,6 +102,8 @@ class Forward:
 
     def _all(self) -> list[ast.stmt]:
         """The statements of all items."""
+        if (over := tapped(self.pattern, self.flow, self.variables, self.results)) is not None:
+            return over
         found: list[ast.stmt] = []
         at = 0
         while at < len(self.items):

@@ -85,7 +85,7 @@ def program(
     comments = {statement: saying for statement, saying in said if saying}
     found = {place: rule for each in classes for place, rule in each.rules.items()}
     written = Program(tuple(each.definition for each in classes), comments, rules=found)
-    whole = merged(decided(written), plan.stems)
+    whole = merged(decided(written), plan.stems, plan.places)
     registering = {each.signature.name for each in classes if each.signature.modules}
     return without_empty(whole, registering) if functions else whole
 
@@ -102,7 +102,19 @@ def _plan(graph: Graph, live: Collection[str], rules: Rules, stiff: Set[Hashable
         stem = _stem(pattern)
         names[pattern] = given.fresh(stem)
         stems[names[pattern]] = stem
-    return Plan(serving, {**names, last: own}, stems, live, rules)
+    places = {name: place for pattern, name in names.items() if (place := _place(pattern))}
+    return Plan(serving, {**names, last: own}, stems, places, live, rules)
+
+
+def _place(pattern: Pattern) -> str:
+    """What a class of one level is called with what that stands in: `TextEmbeddings`; empty for any other."""
+    level, *others = pattern.levels
+    around = level.parent
+    if others or level.block or around is None or around.parent is None:
+        return ""
+    if level.name.isdecimal() or around.name.isdecimal():
+        return ""
+    return class_name(f"{around.block or around.name}_{level.name}")
 
 
 def _stem(pattern: Pattern) -> str:

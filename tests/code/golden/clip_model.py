@@ -13,7 +13,7 @@ def attend(query, key, value, heads, **options):
     return F.scaled_dot_product_attention(query, key, value, **options).transpose(-3, -2).flatten(-2)
 
 
-class Embeddings(nn.Module):
+class TextModelEmbeddings(nn.Module):
     def __init__(self, vocab, context, text_d):
         super().__init__()
         self.token_embedding = nn.Embedding(vocab, text_d)
@@ -70,7 +70,7 @@ class TextModel(nn.Module):
         super().__init__()
         self.end = end
         self.text_d = text_d
-        self.embeddings = Embeddings(vocab, context, text_d)
+        self.embeddings = TextModelEmbeddings(vocab, context, text_d)
         self.encoder = nn.Sequential(
             OrderedDict(
                 layers=nn.Sequential(
@@ -89,7 +89,7 @@ class TextModel(nn.Module):
         return final_layer_norm.gather(1, ends).squeeze(1)  # text_d
 
 
-class Embeddings2(nn.Module):
+class VisionModelEmbeddings(nn.Module):
     def __init__(self, image, patch, d):
         super().__init__()
         self.d = d
@@ -109,7 +109,7 @@ class Embeddings2(nn.Module):
 class VisionModel(nn.Module):
     def __init__(self, image, patch, d, heads, hidden, depth):
         super().__init__()
-        self.embeddings = Embeddings2(image, patch, d)
+        self.embeddings = VisionModelEmbeddings(image, patch, d)
         self.pre_layrnorm = nn.LayerNorm(d)
         self.encoder = nn.Sequential(
             OrderedDict(layers=nn.Sequential(*[CLIPEncoderLayer(d, heads, hidden) for _ in range(depth)]))

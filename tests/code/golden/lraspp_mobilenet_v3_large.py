@@ -67,24 +67,11 @@ class Backbone(nn.ModuleList):
         )
 
     def forward(self, x):
-        x = self[0](x)  # 16 x 260 x 260
-        x = self[1](x)  # 16 x 260 x 260
-        x = self[2](x)  # 24 x 130 x 130
-        x = self[3](x)  # 24 x 130 x 130
-        x4 = self[4](x)  # 40 x 65 x 65
-        x = self[5](x4)  # 40 x 65 x 65
-        x = self[6](x)  # 40 x 65 x 65
-        x = self[7](x)  # 80 x 33 x 33
-        x = self[8](x)  # 80 x 33 x 33
-        x = self[9](x)  # 80 x 33 x 33
-        x = self[10](x)  # 80 x 33 x 33
-        x = self[11](x)  # 112 x 33 x 33
-        x = self[12](x)  # 112 x 33 x 33
-        x = self[13](x)  # 160 x 33 x 33
-        x = self[14](x)  # 160 x 33 x 33
-        x = self[15](x)  # 160 x 33 x 33
-        x = self[16](x)  # 960 x 33 x 33
-        return x4, x
+        for i, layer in enumerate(self):
+            x = layer(x)
+            if i == 4:
+                low = x
+        return low, x
 
 
 class LRASPPHead(nn.Module):

@@ -24,7 +24,6 @@ class RelativeBuckets(nn.Module):
 class T5Attention(nn.Module):
     def __init__(self, d, kv, heads, buckets, p, first=False):
         super().__init__()
-        self.first = first
         self.heads = heads
         self.kv = kv
         self.p = p
@@ -37,12 +36,8 @@ class T5Attention(nn.Module):
             self.relative_attention_bias = nn.Embedding(buckets, heads)
 
     def forward(self, x, memory, bias, mask):
-        out = bias
         if self.relative_attention_bias is not None:
-            out = self.relative_attention_bias(bias)
-        if self.first:
-            out = out.permute(2, 0, 1)
-        relative_attention_bias = out + mask if self.first else out
+            bias = self.relative_attention_bias(bias).permute(2, 0, 1) + mask
         q = self.q(x).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)  # heads x M x kv
         k = self.k(memory).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)
         v = self.v(memory).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)
@@ -50,12 +45,12 @@ class T5Attention(nn.Module):
             q,
             k,
             v,
-            attn_mask=relative_attention_bias,
+            attn_mask=bias,
             dropout_p=self.p if self.training else 0.0,
             scale=1.0,
         )  # heads x M x kv
         x = self.o(torch.flatten(x.transpose(1, 2), 2))  # M x d
-        return x, relative_attention_bias
+        return x, bias
 
 
 class T5LayerSelfAttention(nn.Module):
