@@ -40,7 +40,10 @@ def _lean(cls: ast.ClassDef, comments: dict[ast.stmt, str]) -> ast.ClassDef:
     known = {
         name: node
         for name, node in known.items()
-        if name in read and name not in asked and len(text(node)) <= _GLANCE and (read.count(name) == 1 or _is_short(node))
+        if name in read
+        and name not in asked
+        and len(text(node)) <= _GLANCE
+        and (read.count(name) == 1 or _is_short(node))
     }
     if not known:
         return cls

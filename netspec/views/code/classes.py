@@ -93,7 +93,9 @@ class ClassWriter:
     def _class(self, base: str, stores: list[ast.stmt], runs: list[ast.stmt]) -> Class:
         """The class whose constructor and forward do this."""
         defaults = self._defaults()
-        arguments = dict(sorted(self.slots.arguments.items(), key=lambda item: (item[0] in defaults, *self._place(item))))
+        arguments = dict(
+            sorted(self.slots.arguments.items(), key=lambda item: (item[0] in defaults, *self._place(item)))
+        )
         signature = Signature(self.name, arguments, defaults, tuple(self.making.modules))
         given = {name: valued(value) for name, value in defaults.items()}
         head = [defined("__init__", ["self", *signature.modules, *arguments], stores, given)] if stores else []

@@ -89,11 +89,9 @@ def _joined(first: ast.stmt, then: ast.stmt, behind: Sequence[ast.stmt]) -> ast.
 
 
 def _is_of_module(value: ast.expr, name: str) -> bool:
-    """Whether a variable is called as the module that gives it its value, so that the name says nothing more."""
-    match value:
-        case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=attr)):
-            return attr == name
-    return False
+    """Whether a variable is called as the module that its value comes from, so that the name says nothing more."""
+    called = [node.func for node in walk(value) if isinstance(node, ast.Call) and _is_module(node)]
+    return any(isinstance(func, ast.Attribute) and func.attr == name for func in called)
 
 
 def _is_read(node: ast.Name, statement: ast.Assign | ast.Return) -> bool:

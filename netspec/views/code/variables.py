@@ -132,7 +132,9 @@ class Variables:
         name = part.rpartition(".")[2] or step.name
         if name.isdecimal():  # what the class gives is called as what is around it calls that
             outside = next((outer for outer, inner in item.step.level.exports.items() if inner is value), None)
-            called = next((n for n, given in outside.parts.items() if given is outside), outside.name) if outside else name
+            called = (
+                next((n for n, given in outside.parts.items() if given is outside), outside.name) if outside else name
+            )
             name = called.rpartition(".")[2]
         if self.in_loop and (step.name.isdecimal() or "." in step.name) and not part:
             return self.names.fresh("y")

@@ -128,7 +128,7 @@ class SwinTransformer(nn.Module):
             nn.Sequential(nn.Conv2d(3, d, 4, stride=4), Permute(0, 2, 3, 1), nn.LayerNorm(d)),
             nn.Sequential(
                 *[
-                    SwinTransformerBlock(d, 8, 8, heads[0], 2 * (i % 2), p * (sum(depths[:0]) + i) / (sum(depths) - 1))
+                    SwinTransformerBlock(d, 8, 8, heads[0], 2 * (i % 2), p * i / (sum(depths) - 1))
                     for i in range(depths[0])
                 ]
             ),

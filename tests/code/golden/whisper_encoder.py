@@ -42,8 +42,7 @@ class WhisperEncoderLayer(nn.Module):
         attended = x + F.dropout(self.self_attn(out), self.p, self.training)  # M x d
         x = self.final_layer_norm(attended)  # M x d
         x = F.gelu(self.fc1(x))  # M x hidden
-        fc2 = F.dropout(self.fc2(x), self.p, self.training)  # M x d
-        return attended + fc2  # M x d
+        return attended + F.dropout(self.fc2(x), self.p, self.training)  # M x d
 
 
 class WhisperEncoder(nn.Module):
