@@ -13,6 +13,7 @@ if __name__ == "__main__" and not sys.flags.safe_path and os.path.realpath(sys.p
     # netspec itself is found through it.
     del sys.path[0]
 
+import gc
 import signal
 from collections.abc import Sequence
 from types import FrameType
@@ -25,6 +26,7 @@ from netspec.streams import hold
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command that the process was started with, or that which `arguments` are."""
     os.environ["PYTHONSAFEPATH"] = "1"  # the processes that it starts search no current folder either
+    gc.disable()  # imports make objects and leave no garbage
     hold()
     _answer(_leave)
     try:
@@ -32,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         command(arguments)
     finally:
+        gc.freeze()  # the process ends, so that nothing of it is looked through
         _answer(signal.SIG_IGN)  # the command is over, and its exit code stands
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from netspec.errors import UsageError
@@ -22,6 +21,8 @@ def need(package: str, user: str, extra: str = "") -> Any:
 
 def installed(package: str) -> str | None:
     """The version of a package that is installed; None where it is not."""
+    from importlib.metadata import PackageNotFoundError, version  # only a few commands tell versions
+
     try:
         return version(package)
     except PackageNotFoundError:

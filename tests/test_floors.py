@@ -15,8 +15,8 @@ import netspec
 ROOT = Path(netspec.__file__).parent
 FLOORS = [
     {
-        "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine", "windows",
-        "displays", "version", "text", "python",
+        "errors", "words", "dims", "files", "drafts", "streams", "json_text", "paths", "optional", "machine",
+        "meanwhile", "windows", "displays", "version", "text", "python",
     },
     {"tensors", "records", "several", "catalogue", "language", "weights", "saved"},
     {

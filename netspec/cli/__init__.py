@@ -6,7 +6,8 @@ import errno
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
@@ -22,7 +23,10 @@ NO_NAME = (errno.ENAMETOOLONG, errno.ELOOP)
 """What the system says of a path that a person has named, and that leads nowhere."""
 COMPLETE = "_NETSPEC_COMPLETE"
 """The variable by which a shell asks for completion."""
-NEEDS_TORCH = {"train", "sweep", "eval", "predict", "generate", "export", "bench", "convert", "doctor"}
+LONG = {"train", "sweep", "eval", "predict", "generate", "bench"}
+"""Commands that go on for as long as their data do, with garbage of the network's own."""
+MADE = 1_000_000
+"""Objects that the others make before garbage is looked for: mostly they end before that pays."""
 
 FAULT = """\
 This is a fault of netspec, not of your spec: {error}
@@ -45,12 +49,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if COMPLETE in os.environ:
         sys.exit(complete(os.environ[COMPLETE]))
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not NEEDS_TORCH & set(given[:2]):
-        gc.disable()  # the other commands end before a collection would pay
-    try:
+    with _collecting(seldom=not LONG & set(given[:2])):
         sys.exit(_run(given))
+
+
+@contextmanager
+def _collecting(seldom: bool) -> Iterator[None]:
+    """Within it garbage is looked for, perhaps seldom; it leaves that as it was."""
+    before, thresholds = gc.isenabled(), gc.get_threshold()
+    if seldom:
+        gc.set_threshold(MADE, *thresholds[1:])
+    gc.enable()
+    try:
+        yield
     finally:
-        gc.enable()
+        if not before:
+            gc.disable()
+        gc.set_threshold(*thresholds)
 
 
 def complete(instruction: str) -> int:

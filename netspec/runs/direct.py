@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.exporters.base import Exporter, NeedsTorch
 from netspec.files import is_stream, kind, sha256, shown
 from netspec.json_text import json_text
+from netspec.meanwhile import meanwhile
 from netspec.runs.formats import ahead_of, ends_of, need_exporter, one_view, output_names
-from netspec.runs.run import Run
 from netspec.runs.taken import taken
 from netspec.runtime.export.emission import Array, Emission
 from netspec.runtime.export.manifest import Origin, manifest
@@ -27,6 +28,9 @@ from netspec.runtime.network.plain import plain, weights_in
 from netspec.runtime.store.own import PROOF
 from netspec.spec import Spec
 from netspec.version import __version__
+
+if TYPE_CHECKING:
+    from netspec.runs.run import Run
 
 STORED: Final = "outputs stored by training"
 WHERE: Final = "With --with-torch the step is named at which they begin to differ."
@@ -41,9 +45,10 @@ def export_run(run: Run, path: Path, *, proven: bool = True) -> Report:
     not the network's, ExportFailed or ExportMismatch where no file can be made that agrees, and UsageError.
     """
     run.need_weights()
-    proof = proof_of(run.spec, run.weights) if proven else None
+    sums = meanwhile(partial(sha256, run.weights))
+    proof = proof_of(run.spec, run.weights, sums) if proven else None
     weights = weights_in(run.spec.graph, run.weights)
-    return write(run.spec, path, weights, sha256(run.weights), run.learnt, proof)
+    return write(run.spec, path, weights, sums, run.learnt, proof)
 
 
 def export_spec(spec: Spec, path: Path, *, proven: bool = True) -> Report:
@@ -57,14 +62,17 @@ def export_spec(spec: Spec, path: Path, *, proven: bool = True) -> Report:
     learnt, said = taken(spec)
     if learnt is None and spec.experiment.data is not None:
         raise NeedsTorch("what its data taught is not known")
+    sums = meanwhile(partial(sha256, files[0])) if len(files) == 1 else str
     weights = plain(spec.graph, found)
-    sums = sha256(files[0]) if len(files) == 1 else ""
-    report = write(spec, path, weights, sums, learnt or {}, proof_of(spec, files[0]) if proven else None)
+    report = write(spec, path, weights, sums, learnt or {}, proof_of(spec, files[0], sums) if proven else None)
     return replace(report, note="; ".join(filter(None, (report.note, said))))
 
 
-def proof_of(spec: Spec, weights: Path) -> Proof:
-    """What is stored of the outputs of these very weights in this very network. Raises NeedsTorch."""
+def proof_of(spec: Spec, weights: Path, sums: Callable[[], str]) -> Proof:
+    """What is stored of the outputs of these very weights in this very network.
+
+    `sums` waits for the checksum of the file of weights. Raises NeedsTorch.
+    """
     place = weights.with_name(PROOF)
     if kind(place) not in ("file", ""):
         raise NeedsTorch(f"{shown(place)} is a {kind(place)}")
@@ -73,7 +81,7 @@ def proof_of(spec: Spec, weights: Path) -> Proof:
         raise NeedsTorch("training stored no outputs of its weights")
     if proof.network != digest(spec.graph):
         raise NeedsTorch("the outputs that training stored are those of another network")
-    if proof.weights != sha256(weights):
+    if proof.weights != sums():
         raise NeedsTorch("the outputs that training stored are those of other weights")
     return proof
 
@@ -82,16 +90,17 @@ def write(
     spec: Spec,
     path: Path,
     weights: Mapping[str, Array],
-    sums: str,
+    sums: Callable[[], str],
     learnt: Mapping[str, Any],
     proof: Proof | None,
     compared: str = "",
     finish: Callable[[Exporter, Emission, Path], str] | None = None,
 ) -> Report:
-    """Write a network of these weights, whose file has the checksum `sums`, and hold it against a proof, if any.
+    """Write a network of these weights and hold it against a proof, if any.
 
-    `compared` says what the proof is, where it is not what training stored. `finish` makes another file of one that is
-    proven, and says what that costs. Raises as `export_run` does.
+    `sums` waits for the checksum of the file that the weights are of. `compared` says what the proof is, where it is
+    not what training stored. `finish` makes another file of one that is proven, and says what that costs. Raises as
+    `export_run` does.
     """
     exporter = need_exporter(spec, path)
     if exporter.calibrated and finish is None:
@@ -115,7 +124,7 @@ def write(
             need_agreement(differences, exporter, where)
         told = finish(exporter, of, draft) if finish is not None else ""
         compared += ", before it was quantised" if told and compared else ""
-        origin = Origin(digest(spec.graph), sums, proof.data if proof else "", proof.torch if proof else "")
+        origin = Origin(digest(spec.graph), sums(), proof.data if proof else "", proof.torch if proof else "")
         run = exporter.opened(draft) if told and proof is not None else None
         gives: list[tuple[Case, Sequence[Array]]]
         gives = [(case, [ends.get(i, PLAIN)(x) for i, x in enumerate(case.outputs)]) for case in cases]

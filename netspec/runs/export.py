@@ -190,7 +190,7 @@ def _whole(
         finish = partial(quantise, spec, data)
 
     try:
-        return write(spec, path, arrays, weights, learnt, proof, compared, finish)
+        return write(spec, path, arrays, lambda: weights, learnt, proof, compared, finish)
     except NeedsTorch as reason:
         text = f"only the network itself can be exported, because {reason}"
         raise ExportFailed(f"{text}. Leave out preprocess, input, dtype and output: labels.") from None

@@ -6,25 +6,22 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netspec.dims import BATCH
-from netspec.emit.onnx.transforms import bare
 from netspec.errors import UsageError
-from netspec.exporters.base import Exporter, NeedsTorch
-from netspec.graph.model import Graph
-from netspec.losses.base import Loss
-from netspec.runtime.data.in_use import known_steps
+from netspec.exporters.base import Exporter
 from netspec.runtime.export.emission import Ahead, End
-from netspec.runtime.export.made_up import Between, Form
-from netspec.sections.objective import Term
-from netspec.sections.train import Train
 from netspec.spec import Spec
-from netspec.tensors import Tensor
-from netspec.transforms.base import Transform
 from netspec.vocabulary import EXPORTERS
+
+if TYPE_CHECKING:
+    from netspec.graph.model import Graph
+    from netspec.losses.base import Loss
+    from netspec.sections.objective import Term
+    from netspec.sections.train import Train
+    from netspec.tensors import Tensor
 
 
 def exporter_of(spec: Spec, suffix: str = "") -> Exporter | None:
@@ -131,82 +128,6 @@ def ahead_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> tuple
     whole, given = getattr(exporter, "preprocess", False), getattr(exporter, "input", None)
     if not whole and given != "uint8":
         return {}, ""
-    section = spec.experiment.data
-    if section is None:
-        raise UsageError(
-            f"{spec.name} has no data, so there is nothing that its inputs are made of. Add a data section."
-        )
-    if "values" not in learnt or "transform" not in learnt:
-        raise NeedsTorch("its data was not looked at")
-    if section.draw:
-        raise UsageError(f"{spec.name} draws some of its inputs, which no data has. Leave out preprocess and input.")
-    from netspec.runs.cells import cells_of, fills_of  # with what reads tables, which other files do without
+    from netspec.runs.raw import taken_raw  # with what reads data, which other files do without
 
-    inputs = raw_inputs(learnt)
-    names = learnt["inputs"]["names"]
-    written = section.placed(inputs, names)
-    if written and not whole:
-        text = f"the data's {written[0].step.said} changes what the file would take as bytes"
-        raise UsageError(f"{text}. Write preprocess: true under export.onnx, and the file does it.")
-    use = section.ways(inputs, None, names, known_steps(written, learnt["transform"])).in_use
-    steps: dict[int, list[Transform]] = {}
-    for placed in (*use[0], *use[2]):
-        for place in placed.inputs:
-            steps.setdefault(place, []).append(placed.step)
-    cells = cells_of(section.source, learnt, given == "uint8")
-    if not whole and any(each.tables for each in cells.values()):
-        text = "the numbers of its characters are not those of bytes"
-        raise UsageError(f"{text}. Write preprocess: true under export.onnx, and the file looks them up.")
-    found: dict[str, Ahead] = {}
-    for place, (name, x, form) in enumerate(zip(spec.graph.inputs, inputs, raw_forms(learnt), strict=False)):
-        own, dtype = cells.get(place), form[1]
-        if given == "uint8" and (own.dtype if own else dtype) != "uint8":
-            kind = "texts" if own else dtype
-            raise UsageError(f"input: uint8 is for data of bytes, {names[place]} is of {kind}. Leave out input.")
-        if given == "float32" and dtype == "uint8":
-            dtype = "float32"
-        taken = bare((BATCH, *form[0]), own.dtype if own else dtype)
-        known = spec.graph.inputs[name].shape
-        if place not in steps and known[0] == BATCH:  # whose sizes may be open
-            taken = replace(taken, shape=known)
-        fills = fills_of(learnt) if x.dtype == "float32" and not place else ()
-        found[name] = Ahead(taken, tuple(steps.get(place, ())), learnt["inputs"]["peak"], own, fills)
-    return found, _left_out(learnt)
-
-
-def raw_forms(learnt: Mapping[str, Any]) -> list[Form]:
-    """The shape of a sample, and its numbers, of each input as the data's source has it."""
-    forms: list[Form] = []
-    for place, x in enumerate(learnt["values"]):
-        floats, shape = x["dtype"].startswith("float"), tuple(x["shape"])
-        between = _between(x["low"], x["high"], {} if place else learnt.get("columns") or {}, shape)
-        forms.append((shape, "float32", between) if floats else (shape, x["dtype"], None))
-    return forms
-
-
-def _between(low: float, high: float, columns: Mapping[str, Any], shape: tuple[int, ...]) -> Between:
-    """What numbers lie between; in a table, whose columns may be of any scale, for each of them."""
-    extents = columns.get("extents", {})
-    if not extents or len(shape) != 1:
-        return low, high
-    known = [extents.get(name, (0.0,))[-1] for name in columns["numbers"]]
-    known += [max(abs(low), abs(high))] * (shape[0] - len(known))  # of dates, which stand behind
-    return tuple(max(low, -most) for most in known), tuple(min(high, most) for most in known)
-
-
-def raw_inputs(learnt: Mapping[str, Any]) -> list[Tensor]:
-    """The same as the graph describes them: bytes are the floats that they become."""
-    kinds = {"uint8": "float32", "float32": "float32", "bool": "bool"}
-    return [bare((BATCH, *shape), kinds.get(dtype, "int64")) for shape, dtype, _ in raw_forms(learnt)]
-
-
-def _left_out(learnt: Mapping[str, Any]) -> str:
-    """What of the way of the data stands beside the file, in words."""
-    columns, left = learnt.get("columns"), list[str]()
-    if "tokenizer" in learnt:
-        left.append("it takes the numbers of tokens, and the tokenizer")
-    if columns:
-        left.append("which column is which")
-        left += ["how texts are cut"] if columns.get("texts") else []
-        left += ["what dates become"] if columns.get("dates") else []
-    return f"{' and '.join(left)} {'stand' if left[1:] else 'stands'} beside the file as JSON" if left else ""
+    return taken_raw(spec, whole, given, learnt)

@@ -7,8 +7,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Final
 
-from netspec.datasets.kinds import are_learnt
-from netspec.datasets.values import is_kept
 from netspec.files import kind
 from netspec.runtime.store.notes import read_note, texts
 
@@ -27,6 +25,9 @@ def fault(learnt: Any) -> str:
     """What is wrong with what a run has learnt, as it is kept; a source of a plugin may keep more."""
     if not isinstance(learnt, dict):
         return "expected a mapping"
+    from netspec.datasets.kinds import are_learnt  # only a run that has learnt pays for what reads tables
+    from netspec.datasets.values import is_kept
+
     kept: dict[str, Callable[[Any], bool]] = {
         "classes": lambda value: value is None or (texts(value) and len(set(value)) == len(value)),
         "inputs": _seen_as,

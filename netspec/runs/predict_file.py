@@ -16,10 +16,11 @@ from netspec.datasets.files import show
 from netspec.datasets.fit import described, unfit
 from netspec.errors import DataError, UsageError
 from netspec.files import shown
-from netspec.runs.formats import ends_of, raw_inputs
+from netspec.runs.formats import ends_of
 from netspec.runs.given import COUNTS, batch_axis, need_rows, of_network, rearranged, samples_in
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.prediction import Prediction, told
+from netspec.runs.raw import raw_inputs
 from netspec.runtime.data.in_use import chain_for
 from netspec.runtime.export.emission import End
 from netspec.sections.objective import Term

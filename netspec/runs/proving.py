@@ -16,7 +16,7 @@ from netspec.files import saving, sha256
 from netspec.graph.model import Graph
 from netspec.ops.sources import Noise
 from netspec.runs.cells import cells_of
-from netspec.runs.formats import raw_forms
+from netspec.runs.raw import raw_forms
 from netspec.runs.validation import part_of, untouched, validation
 from netspec.runtime.data.split import Data
 from netspec.runtime.export.example_inputs import Examples

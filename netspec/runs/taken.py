@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.files import kind, shown
 from netspec.runs.learnt import LEARNT, learnt_in
-from netspec.sections.data import DataSection
 from netspec.spec import Spec
 from netspec.text.report import SpecError
+
+if TYPE_CHECKING:
+    from netspec.sections.data import DataSection
 
 
 def taken(spec: Spec) -> tuple[dict[str, Any] | None, str]:
@@ -17,7 +19,8 @@ def taken(spec: Spec) -> tuple[dict[str, Any] | None, str]:
     None where the weights are of no run, of several files, or of a run that sees its data in another way. Raises
     DataError for a run that is not as it was left.
     """
-    section, found = spec.experiment.data, spec.fitted()
+    section = spec.experiment.data
+    found = spec.fitted() if section is not None else None
     files = list(dict.fromkeys(each.file for each in found.taken)) if found is not None else []
     if section is None or len(files) != 1:
         return None, ""

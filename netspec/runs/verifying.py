@@ -72,13 +72,14 @@ def verify_run(run: Run) -> Verified:
     path = files[0]
     found = verify_file(path)
     sealed = read_sealed(path)
-    if sealed.manifest["weights"] != sha256(run.weights):
+    now = sha256(run.weights)
+    if sealed.manifest["weights"] != now:
         text = f"{shown(path)} has other weights than {run.weights.name} has now"
         raise ExportMismatch(f"{text}: it was written before. Export the run again.")
     notes = [*found.notes, f"its weights are those of {run.weights.name}"]
     spec = spec_in(path, sealed.said.metadata)
     try:
-        proof = proof_of(run.spec, run.weights)
+        proof = proof_of(run.spec, run.weights, lambda: now)
         exporter = need_exporter(spec, Path("model.onnx"))
         graph, learnt = run.spec.graph, run.learnt
         of = Emission(graph, {}, (), ends_of(spec, exporter, learnt), ahead_of(spec, exporter, learnt)[0])

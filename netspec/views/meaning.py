@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from netspec.graph.groups import tensors
 from netspec.graph.model import Graph, Level, Results, Step, Value, flat
 from netspec.records import Record
 from netspec.sections.aim import Aim
-from netspec.sections.data import DataSection
-from netspec.sections.experiment import Experiment
 from netspec.sections.param_groups import options_of
-from netspec.sections.train import Train
-from netspec.transforms.route import Written
 from netspec.weights.freezing import STATISTICS, Frozen
+
+if TYPE_CHECKING:
+    from netspec.sections.data import DataSection
+    from netspec.sections.experiment import Experiment
+    from netspec.sections.train import Train
+    from netspec.transforms.route import Written
 
 Meaning = dict[str, str]
 """What each part of an experiment is, by the part's name."""

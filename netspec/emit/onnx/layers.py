@@ -276,8 +276,8 @@ def _batch_norm(w: Writer, op: Any, x: Wires, out: Results) -> Made:
 
 def _affine(w: Writer, op: Any) -> tuple[str, str]:
     """The scale and the shift of each channel, which ONNX wants where they change nothing too."""
-    neutral = (w.constant(np.full(op.num_features, number, np.float32)) for number in (1, 0))
-    scale, shift = (w.given(name) or plain for name, plain in zip(("weight", "bias"), neutral, strict=True))
+    scale = w.given("weight") or w.constant(np.ones(op.num_features, np.float32))
+    shift = w.given("bias") or w.constant(np.zeros(op.num_features, np.float32))
     return scale, shift
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
-from netspec.emit.onnx.cells import Cells
-from netspec.graph.model import Graph
-from netspec.losses.base import Activation
 from netspec.runtime.export.tolerance import Difference, difference
 from netspec.tensors import Tensor
-from netspec.transforms.base import Transform
+
+if TYPE_CHECKING:
+    from netspec.emit.onnx.cells import Cells
+    from netspec.graph.model import Graph
+    from netspec.losses.base import Activation
+    from netspec.transforms.base import Transform
 
 Array = np.ndarray[Any, Any]
 Operator = tuple[str, Sequence[Array | None], Mapping[str, Any]]

@@ -7,8 +7,10 @@ one that somebody forged is not: whoever can write the file can write a manifest
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -17,9 +19,9 @@ import numpy as np
 
 from netspec.errors import DataError
 from netspec.exporters.base import Exporter
-from netspec.files import sha256, shown
+from netspec.files import sha256, shown, sync
 from netspec.json_text import json_text
-from netspec.optional import installed
+from netspec.meanwhile import meanwhile
 from netspec.runtime.export.emission import Ahead, Array, Run
 from netspec.runtime.export.made_up import Between, Form, drawn, forms, read_between
 from netspec.runtime.export.model_file import KEY, METADATA, VALUE, Said, read_said
@@ -32,6 +34,8 @@ from netspec.views.onnx.file import head
 
 MANIFEST: Final = "netspec.manifest"
 FORMAT: Final = 1
+PACKAGES: Final = ("onnx", "onnxruntime", "numpy")
+"""Whose versions it tells, where they had a part in the file or its proof."""
 NUMBERS: Final = 256
 """Numbers of an output that a check holds, at most, evenly spaced."""
 MADE: Final = 2**24
@@ -65,7 +69,7 @@ def manifest(
     So no sample of the data goes with the file.
     """
     versions = {"netspec": __version__, "torch": origin.torch or None}
-    versions |= {name: installed(name) for name in ("onnx", "onnxruntime", "numpy")}
+    versions |= {name: getattr(sys.modules.get(name), "__version__", None) for name in PACKAGES}
     return {
         "format": FORMAT,
         "network": origin.network or None,
@@ -127,7 +131,10 @@ def _number(value: Any) -> Any:
 def seal(file: Path, said: Mapping[str, Any]) -> None:
     """Put a manifest at the end of a file, with the checksum of what is there, and of the tensors beside it."""
     beside = file.with_name(f"{file.name}.data")
+    on_disk = [meanwhile(partial(sync, each)) for each in (file, beside) if each.is_file()]
     sums = {"sha256": sha256(file), "beside": sha256(beside) if beside.is_file() else None}
+    for wait in on_disk:
+        wait()
     value = json_text({**said, **sums}).encode()
     entry = head(KEY, len(MANIFEST)) + MANIFEST.encode() + head(VALUE, len(value)) + value
     with file.open("ab") as stream:

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from netspec.emit.onnx.transforms import taken
 from netspec.emit.onnx.writer import Wire, Writer
 from netspec.errors import UsageError
 from netspec.runtime.export.emission import Ahead, Array, Emission
@@ -68,6 +67,8 @@ def _need_known(opset: int) -> None:
 
 def _taken(of: Ahead, w: Writer, x: Wire) -> str:
     """What the network takes of an input of the file."""
+    from netspec.emit.onnx.transforms import taken  # most files begin with the network
+
     return taken(w, x, of.steps, of.peak, of.cells, of.fills)
 
 
