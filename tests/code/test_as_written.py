@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -47,7 +49,7 @@ def test_nothing_runs_before_what_stood_before_it() -> None:
     spec = loads(
         "input: 8\nlayers: {a: 'linear 8', b: 'linear(in) 8, dropout 0.5', c: 'dropout(a) 0.5', out: add(c b)}\n"
     )
-    net = spec.build()
+    net: Any = spec.build()
     torch.manual_seed(0)
     b = torch.nn.functional.dropout(net.b(x := torch.ones(2, 8)), 0.5)
     c = torch.nn.functional.dropout(net.a(x), 0.5)
@@ -141,7 +143,7 @@ def test_a_row_of_equal_conditions_is_asked_once() -> None:
         """
     )
     assert _forward(spec, "Cell") == ["if self.a is not None:", "x = self.a(x) * 2 + x", "return F.relu(x)"]
-    net = spec.build().eval()
+    net: Any = spec.build().eval()
     x = torch.randn(3, 8)
     first = net.cell1
     assert torch.equal(first(x), torch.relu(first.a(x) * 2 + x))
@@ -171,7 +173,7 @@ def test_values_that_a_chain_of_many_gives_are_kept_in_a_loop() -> None:
         "mid = x",
         "return low, mid, x",
     ]
-    net = spec.build()
+    net: Any = spec.build()
     x = torch.randn(2, 3, 16, 16)
     low = net.backbone[1](net.backbone[0](x))
     assert torch.equal(net.backbone(x)[0], low)
@@ -215,7 +217,7 @@ def test_what_only_gives_a_name_is_no_statement() -> None:
         """
     )
     assert _forward(spec, "Cell") == ["for conv in self.convs:", "x = x + conv(F.leaky_relu(x))", "return x"]
-    net = spec.build()
+    net: Any = spec.build()
     x = torch.randn(2, 4, 9)
     wanted = x
     for conv in net.cell1.convs:
