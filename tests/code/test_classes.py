@@ -56,7 +56,7 @@ def test_an_argument_behind_a_default_is_given_by_keyword() -> None:
         layers: {a: cell(x), b: cell(y) n=5, c: cell(x), out: concat(a b c)}
         """
     )
-    assert "def __init__(self, n=3, *, in_features):" in source
+    assert "def __init__(self, in_features, n=3):" in source
     assert "self.b = Cell(n=5, in_features=243)" in source
 
 
@@ -143,7 +143,7 @@ def test_a_shape_that_only_some_uses_pass_on_is_not_claimed_for_all() -> None:
         layers: [cell 8, cell 16, cell 16]
         """
     )
-    assert "return out + x if self.use_out else out  # c x 8 x 8" in source
+    assert "return out + x if self.use_residual else out  # c x 8 x 8" in source
 
 
 def test_a_shape_that_is_another_in_training_is_told() -> None:
