@@ -27,12 +27,14 @@ def merged(program: Program, stems: Mapping[str, str], places: Mapping[str, str]
     found: list[ast.ClassDef] = []
     alike: dict[str, list[ast.ClassDef]] = {}
     called: dict[str, str] = {}
+    shared: set[str] = set()
     for each in classes:
         stem = stems[each.name]
         cls = _renamed(each, called, comments)
         twins = (other for other in alike.get(stem, ()) if same(other.bases, cls.bases) and same(other.body, cls.body))
         if twin := next(twins, None):
             called[cls.name] = twin.name
+            shared.add(twin.name)
             _agree(twin, cls, comments)
             continue
         found.append(cls)
@@ -42,7 +44,8 @@ def merged(program: Program, stems: Mapping[str, str], places: Mapping[str, str]
     for at, each in enumerate(found):
         cls, stem = _renamed(each, called, comments), stems[each.name]
         if each.name not in called:
-            called[each.name] = names.fresh(places.get(each.name, stem) if len(alike[stem]) > 1 else stem)
+            alone = len(alike[stem]) > 1 and each.name not in shared
+            called[each.name] = names.fresh(places.get(each.name, stem) if alone else stem)
         found[at] = ast.ClassDef(called[each.name], cls.bases, cls.keywords, cls.body, cls.decorator_list)
     return replace(program, classes=tuple(found), comments=comments)
 
