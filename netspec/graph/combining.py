@@ -128,7 +128,17 @@ def _undivided(node: Node, factor: Node) -> Node | None:
 
 
 def _cancelled(node: Node, factor: Node) -> Node | None:
-    """What is left of a product without one of its factors: `c` for `c * r` and `r`."""
+    """What is left of a product without factors of it: `c` for `c * r` and `r`, or for `r**2 * c` and `r * r`."""
+    if isinstance(factor, ast.BinOp) and isinstance(factor.op, ast.Mult) and number(factor.left) is None:
+        rest = _cancelled(node, factor.left)
+        return None if rest is None else _cancelled(rest, factor.right)
+    if same(node, factor) and LOST.id not in symbols(node):
+        return ast.Constant(1)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and same(node.left, factor):
+        times = number(node.right) or 0
+        return (
+            None if times < 2 else node.left if times == 2 else ast.BinOp(node.left, node.op, ast.Constant(times - 1))
+        )
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Mult):
         return None
     if same(node.right, factor):

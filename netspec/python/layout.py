@@ -88,14 +88,10 @@ def _head(name: str, items: list[Pieces], depth: int) -> list[str]:
 
 
 def _parameters(arguments: ast.arguments) -> list[Pieces]:
-    """The parameters of a function; those behind a star go by keyword alone."""
+    """The parameters of a function."""
     without: list[None] = [None] * (len(arguments.args) - len(arguments.defaults))
     defaults = [*without, *arguments.defaults]
-    found = [_parameter(arg, default) for arg, default in zip(arguments.args, defaults, strict=True)]
-    if arguments.kwonlyargs:
-        keywords = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        found += [["*"], *(_parameter(arg, default) for arg, default in keywords)]
-    return found
+    return [_parameter(arg, default) for arg, default in zip(arguments.args, defaults, strict=True)]
 
 
 def _parameter(argument: ast.arg, default: ast.expr | None) -> Pieces:

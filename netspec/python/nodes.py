@@ -145,17 +145,14 @@ def assign(target: ast.expr, value: ast.expr) -> ast.Assign:
 def defined(
     name: str, parameters: Sequence[str], body: list[ast.stmt], defaults: Mapping[str, ast.expr] | None = None
 ) -> ast.FunctionDef:
-    """A function. From a parameter without a default that stands behind one with a default, all go by keyword."""
+    """A function, whose parameters with a default are the last."""
     known = defaults or {}
-    first = next((i for i, parameter in enumerate(parameters) if parameter in known), len(parameters))
-    gap = next((i for i in range(first, len(parameters)) if parameters[i] not in known), len(parameters))
-    plain, keywords = parameters[:gap], parameters[gap:]
     arguments = ast.arguments(
         posonlyargs=[],
-        args=[ast.arg(parameter) for parameter in plain],
-        kwonlyargs=[ast.arg(parameter) for parameter in keywords],
-        kw_defaults=[known.get(parameter) for parameter in keywords],
-        defaults=[known[parameter] for parameter in plain if parameter in known],
+        args=[ast.arg(parameter) for parameter in parameters],
+        kwonlyargs=[],
+        kw_defaults=[],
+        defaults=[known[parameter] for parameter in parameters if parameter in known],
     )
     return ast.FunctionDef(name, arguments, body, [])
 

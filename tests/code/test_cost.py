@@ -76,8 +76,9 @@ def test_what_comments_say_is_told_once(counted: Counter[str]) -> None:
 def test_any_two_arguments_are_tried_in_opposite_directions() -> None:
     for count in range(2, 12):
         params = {f"p{n}": 100 + n for n in range(count)}
-        document = netspec.loads("netspec: 1\ninput: 4\nlayers: [fc 2]\n").document
-        turns = list(Trials(replace(document, params=params), params, (), (), ()).turns(list(params)))
+        spec = netspec.loads("netspec: 1\ninput: 4\nlayers: [fc 2]\n")
+        trials = Trials(replace(spec.document, params=params), spec.graph, params, (), (), ())
+        turns = list(trials.turns(list(params)))
         larger = {name: {n for n, turn in enumerate(turns) if turn[name] > value} for name, value in params.items()}
         assert all(turn[name] != value for turn in turns for name, value in params.items())
         assert all(one - other for a, one in larger.items() for b, other in larger.items() if a != b)

@@ -44,7 +44,7 @@ def example(tensor: Tensor) -> torch.Tensor:
 def test_the_module_is_what_the_graph_says(path: Path) -> None:
     spec = netspec.load(path)
     source = spec.source()
-    check(source, closed(spec.graph))
+    check(source, closed([spec.graph]))
     assert source == netspec.load(path).source()
     with torch.device("meta"), patch.object(torch.fx.experimental._config, "meta_nonzero_assume_all_nonzero", True):
         net = module_class(source, spec.name)().eval()

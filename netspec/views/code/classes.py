@@ -77,7 +77,7 @@ class ClassWriter:
         base = self.pattern.base
         body = self.registering.statements() if base == "nn.Module" else []
         made = self.registering.contents() if base != "nn.Module" else call(SUPER)
-        shapes = Shapes(self.pattern, self.slots.told, self.slots.is_settled)
+        shapes = Shapes(self.pattern, self.slots)
         forward = Forward(self.pattern, results, self, shapes, self.sayings, self.bound)
         run = defined("forward", ["self", *forward.variables.arguments], forward.statements(ending, lean))
         self.sayings[run] = shapes.of_input
@@ -91,20 +91,23 @@ class ClassWriter:
         return self._class(base, [ast.Expr(made), *settings, *checks, *kept, *body, *closing] if stores else [], [run])
 
     def _class(self, base: str, stores: list[ast.stmt], runs: list[ast.stmt]) -> Class:
-        """The class whose constructor and forward do this.
-
-        From the first argument with a default on, calls give them by keyword, so that one without may follow.
-        """
-        arguments = dict(sorted(self.slots.arguments.items(), key=self._place))
-        signature = Signature(self.name, arguments, self._defaults(), tuple(self.making.modules))
-        defaults = {name: valued(value) for name, value in signature.defaults.items()}
-        head = [defined("__init__", ["self", *signature.modules, *arguments], stores, defaults)] if stores else []
+        """The class whose constructor and forward do this."""
+        defaults = self._defaults()
+        arguments = dict(
+            sorted(self.slots.arguments.items(), key=lambda item: (item[0] in defaults, *self._place(item)))
+        )
+        signature = Signature(self.name, arguments, defaults, tuple(self.making.modules))
+        given = {name: valued(value) for name, value in defaults.items()}
+        head = [defined("__init__", ["self", *signature.modules, *arguments], stores, given)] if stores else []
         return Class(
             ast.ClassDef(self.name, [named(base)], [], [*head, *runs], []), signature, self.sayings, self.making.found
         )
 
     def _place(self, item: tuple[str, Argument]) -> tuple[int, int]:
-        """What the inputs give first, in their order, then the parameters in that of their header, then the rest."""
+        """What the inputs give first, in their order, then the parameters in that of their header, then the rest.
+
+        Among those without a default, behind which all stand that have one.
+        """
         name, argument = item
         if argument.kind == INPUT:
             symbol = next(symbol for symbol, known in self.slots.called.items() if known == name)

@@ -12,6 +12,7 @@ from netspec.graph.combining import symbols
 from netspec.graph.model import Level, Step, Value
 from netspec.graph.uses import given, made, open_sizes, readings, taken
 from netspec.layers.dropout import Dropping
+from netspec.layers.linear import Identity
 from netspec.python.nodes import named
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.sizes import written
@@ -157,7 +158,9 @@ class Flow:
 
 
 def _is_idle(aligned: Sequence[Step | None]) -> bool:
-    """Whether a step is a function that drops nothing in any use, whatever arguments the class is given."""
+    """Whether a step is a function that changes nothing in any use, whatever arguments the class is given."""
+    if all(step is not None and isinstance(step.op, Identity) and not step.member for step in aligned):
+        return all(step is not None and step.training is None for step in aligned)
     for step in aligned:
         idle = step is not None and isinstance(step.op, Dropping) and step.op.p == 0 and not step.member
         if step is None or not idle or step.training is not None or symbols(step.origins.get("p", NOTHING)):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from netspec.graph.combining import combined
+from netspec.ops.arithmetic import Add
 from netspec.python.expressions import f_string, text
 from netspec.python.names import identifier
 from netspec.python.nodes import (
@@ -30,20 +31,20 @@ from netspec.tensors import show, without_batch
 from netspec.views.code.calls import TRAINING, Calls, Keeper
 from netspec.views.code.containers import SELF, reference
 from netspec.views.code.flow import Flow, Item
+from netspec.views.code.folding import NESTED
 from netspec.views.code.loops import Loop, Loops, Place, list_name, module_name
 from netspec.views.code.patterns import Pattern, Ref
 from netspec.views.code.program import Saying
 from netspec.views.code.routes import routed
 from netspec.views.code.scans import scanned
 from netspec.views.code.shapes import Shapes
+from netspec.views.code.tapped import tapped
 from netspec.views.code.variables import Variables, is_unread
 
 Ending = Callable[[list[ast.expr]], ast.expr]
 """Makes the expression that is returned of the variables that hold the results."""
 Bound = Mapping[str, tuple[int, ...]]
 """The axes of inputs, by name, whose sizes are as they are."""
-NESTED: Final = 76
-"""How long an expression may grow by nesting calls, to be read without effort and leave room for its comment."""
 
 
 class Forward:
@@ -101,6 +102,8 @@ class Forward:
 
     def _all(self) -> list[ast.stmt]:
         """The statements of all items."""
+        if (over := tapped(self.pattern, self.flow, self.variables, self.results)) is not None:
+            return over
         found: list[ast.stmt] = []
         at = 0
         while at < len(self.items):
@@ -365,11 +368,17 @@ class Forward:
             registers = item.unit == unit and item.step.member and not item.step.again
             if registers and self.pattern.homes[item.step.member] == 1:
                 return is_not_none(self.calls.member(item.step))
+        if any(item.unit == unit and self._is_residual(item) for item in self.items[at:]):
+            return self.keeper.tested(unit, "residual")
         step, after = self.items[at].step, self.items[at + 1].step if at + 1 < len(self.items) else None
         inside = step.row is not None and after is not None and after.row is step.row  # the name is that of the last
         return self.keeper.tested(
             unit, type(step.op).__name__.lower() if inside or step.name.isdecimal() else step.name
         )
+
+    def _is_residual(self, item: Item) -> bool:
+        """Whether a step adds what the class is given."""
+        return isinstance(item.step.op, Add) and ("in", 0) in map(self.flow.actual, item.inputs)
 
     def _comment(self, at: int) -> Saying:
         """The shape that comes out of an item, and so of the same item of each round."""

@@ -67,13 +67,8 @@ class _Bare:
 
     @property
     def arguments(self) -> list[str]:
-        """The arguments of its constructor that calls may give by their place, in order."""
+        """The arguments of its constructor, in order."""
         return [argument.arg for argument in self.made.args.args[1:]] if self.made is not None else []
-
-    @property
-    def named(self) -> list[str]:
-        """Those that they give by name alone."""
-        return [argument.arg for argument in self.made.args.kwonlyargs] if self.made is not None else []
 
 
 def _bare(cls: ast.ClassDef) -> _Bare | None:
@@ -95,7 +90,7 @@ def _bare(cls: ast.ClassDef) -> _Bare | None:
     known = sum(_attribute(node) in bare.kept for node in nodes)
     own = {node.id for node in nodes if isinstance(node, ast.Name)} | {n.arg for n in nodes if isinstance(n, ast.arg)}
     computed = {name for name, node in bare.kept.items() if not isinstance(node, ast.Name)}
-    arguments = {*bare.arguments, *bare.named}
+    arguments = set(bare.arguments)
     clear = own.isdisjoint(arguments | bare.kept.keys()) and computed.isdisjoint(arguments)
     return bare if reads == known and clear else None
 
@@ -212,8 +207,8 @@ def _function(bare: _Bare, name: str, comments: dict[ast.stmt, str]) -> ast.Func
     head = ast.arguments(
         posonlyargs=[],
         args=[*run.args.args[1:], *(known.args[1:] if known is not run.args else [])],
-        kwonlyargs=known.kwonlyargs,
-        kw_defaults=known.kw_defaults,
+        kwonlyargs=[],
+        kw_defaults=[],
         defaults=known.defaults,
     )
     often = Counter(map(_attribute, walk(run)))

@@ -43,6 +43,7 @@ Branches = dict["Test", tuple[Plan, bool]]
 
 _INNER: Final = {"nn.Linear", "nn.LayerNorm", "nn.Conv1d", "nn.Conv2d", "nn.Conv3d"}
 """What torch's own modules have modules of."""
+_STARS: Final = set("*?[")
 _PROJECTED: Final = "nn.Linear"
 """What the last projection of an attention is a subclass of."""
 
@@ -67,6 +68,11 @@ class Test:
         """Whether it would find a module that torch has put inside another, as the projections of an attention."""
         kinds = {_PROJECTED} if _is_projection(path) else _INNER
         return not kinds.isdisjoint(self.kinds) and (not self.pattern or fnmatchcase(path, self.pattern))
+
+    @property
+    def has_star(self) -> bool:
+        """Whether modules of many names pass it."""
+        return bool(set(self.pattern) & _STARS)
 
     def question(self) -> ast.expr:
         """The test as it is asked of `name` and `module`."""
@@ -129,7 +135,7 @@ def _by_name(path: Path, owners: Sequence[Owner]) -> list[ast.stmt]:
 
 
 def _single(branches: Branches, modules: Sequence[Owner]) -> tuple[list[Owner], Branches, list[Owner]]:
-    """The tests of a loop, and the modules before and behind it that one of them would find alone, by its whole name.
+    """The tests of a loop, and the modules before and behind it that one of them would find alone, by its name.
 
     What is drawn at random is drawn in the order of the modules all the same.
     """
@@ -137,7 +143,7 @@ def _single(branches: Branches, modules: Sequence[Owner]) -> tuple[list[Owner], 
     alone: dict[Test, tuple[int, Owner]] = {}
     for test, (plan, _) in branches.items():
         held = [(place, owner) for place, owner in enumerate(modules) if test.holds(owner)]
-        if plan and len(held) == 1 and not test.kinds and not set(test.pattern) & set("*?["):
+        if plan and len(held) == 1 and test.pattern and (not test.has_star or "." not in held[0][1].path):
             others = any(other.holds(held[0][1]) for other in branches if other is not test)
             alone |= {test: held[0]} if not others and not held[0][1].wrap else {}
     drawn = [place for place, o in enumerate(modules) if found[id(o)] not in (None, *alone) and not _is_fixed(o)]
@@ -345,7 +351,7 @@ def _test(rule: Rule, owner: Owner) -> Test:
         pattern = pattern.rpartition(".")[0]
         if not fnmatchcase(owner.path, pattern):
             pattern = owner.path
-    return Test((_class(owner),) if set(pattern) & set("*?[") else (), pattern)
+    return Test((_class(owner),) if set(pattern) & _STARS else (), pattern)
 
 
 def _extends(longer: Plan, shorter: Plan) -> bool:

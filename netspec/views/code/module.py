@@ -22,8 +22,10 @@ from netspec.python.layout import WIDTH, Comments, lines
 from netspec.python.names import Namespace, class_name
 from netspec.python.nodes import assigned, attribute, named, same, tupled, valued
 from netspec.tensors import Tensor, sample
+from netspec.views.code.attributes import without_derived
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed, wrap_of
+from netspec.views.code.folding import folded
 from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths
@@ -41,7 +43,7 @@ def source(graph: Graph, live: Collection[str] = (), rules: Rules | None = None,
     `live` are the network's parameters that are arguments of that, where the graph is traced; for `rules` see Rules,
     and for the graphs `beside` it see `program`.
     """
-    written = program(graph, live, rules, commented=True, beside=beside)
+    written = folded(without_derived(program(graph, live, rules, commented=True, beside=beside)))
     parts, comments = written.parts, written.comments
     graphs = [graph, *beside]
     above, used = _helpers(graphs, names(parts))
@@ -93,7 +95,7 @@ def program(
     comments = {statement: saying for statement, saying in said if saying}
     found = {place: rule for each in classes for place, rule in each.rules.items()}
     written = Program(tuple(each.definition for each in classes), comments, rules=found)
-    whole = merged(decided(written), plan.stems)
+    whole = merged(decided(written), plan.stems, plan.places)
     registering = {each.signature.name for each in classes if each.signature.modules}
     return without_empty(whole, registering) if functions else whole
 
@@ -113,7 +115,19 @@ def _plan(graphs: Sequence[Graph], live: Collection[str], rules: Rules, stiff: S
         stem = _stem(pattern)
         names[pattern] = given.fresh(stem)
         stems[names[pattern]] = stem
-    return Plan(serving, {**names, last: own}, stems, live, rules)
+    places = {name: place for pattern, name in names.items() if (place := _place(pattern))}
+    return Plan(serving, {**names, last: own}, stems, places, live, rules)
+
+
+def _place(pattern: Pattern) -> str:
+    """What a class of one level is called with what that stands in: `TextEmbeddings`; empty for any other."""
+    level, *others = pattern.levels
+    around = level.parent
+    if others or level.block or around is None or around.parent is None:
+        return ""
+    if level.name.isdecimal() or around.name.isdecimal():
+        return ""
+    return class_name(f"{around.block or around.name}_{level.name}")
 
 
 def _stem(pattern: Pattern) -> str:

@@ -154,12 +154,24 @@ def _units(steps: Sequence[Step]) -> tuple[Unit, ...]:
     units: list[list[Step]] = []
     for step in steps:
         last = units[-1][-1] if units else None
-        same = last and last.guard and step.guard and last.guard.at == step.guard.at
-        if last and same and last.left_out == step.left_out:
+        if last and _is_with(step, last) and last.left_out == step.left_out:
             units[-1].append(step)
         else:
             units.append([step])
     return tuple(Unit(steps[0].guard, tuple(steps)) for steps in units)
+
+
+def _is_with(step: Step, last: Step) -> bool:
+    """Whether a step is there where the one before it is: under the same `when`, or behind it in a row under an equal.
+
+    Where they are left out, what the first would have taken passes on behind both.
+    """
+    if last.guard is None or step.guard is None:
+        return False
+    if last.guard.at == step.guard.at:
+        return True
+    follows = step.guard.at.path == last.guard.at.path and step.inputs[:1] == (last.value,)
+    return follows and same(last.guard.when.tree, step.guard.when.tree)
 
 
 def columns_of(levels: Sequence[Level | None]) -> list[Column]:

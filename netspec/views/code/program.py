@@ -44,6 +44,8 @@ class Plan:
     """What each class is called, each behind those that it needs."""
     stems: Mapping[str, str]
     """Each of these names without the number that sets it apart from others."""
+    places: Mapping[str, str]
+    """Those that could say where in the network the class stands, with what they would be then."""
     live: Collection[str]
     """The network's parameters that stay arguments."""
     rules: Rules

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from netspec.graph.combining import LOST
 from netspec.graph.model import Step, Value
-from netspec.graph.symbols import Traced, plain
+from netspec.graph.symbols import Traced, plain, size_symbol
 from netspec.graph.uses import made, taken
 from netspec.python.expressions import text
 from netspec.views.code.axes import is_last, letters
 from netspec.views.code.patterns import Pattern
-from netspec.views.code.slots import ABSENT, matches
+from netspec.views.code.slots import ABSENT, Slots, matches
 
 _SCALES: Final = (2, 4, 8, 16, 32)
 """How many times larger or smaller than the input's a size may be, to be told by it."""
-Told = Callable[[Sequence[Any]], ast.expr | None]
-"""The constructor's word for a series of sizes, one for each use; None if it has none."""
 _LONGEST: Final = 21
 """How long a size may be; what is longer nobody would read beside the code."""
 
@@ -26,11 +23,10 @@ _LONGEST: Final = 21
 class Shapes:
     """Says the shapes of one class's values, each without the batch."""
 
-    def __init__(self, pattern: Pattern, told: Told, is_settled: Callable[[Sequence[Any]], bool]) -> None:
-        """`is_settled` says whether sizes are the same whatever the network's arguments are."""
+    def __init__(self, pattern: Pattern, slots: Slots) -> None:
+        """`slots` are the constructor's arguments."""
         self.pattern = pattern
-        self.told = told
-        self.is_settled = is_settled
+        self.slots = slots
         self.axes = ""
         """What the axes of the input are called."""
         self.letters: list[tuple[str, list[Any]]] = []
@@ -41,7 +37,7 @@ class Shapes:
         ranks = {len(shape) for shape in shapes}
         if len(shapes) == len(levels) and len(ranks) == 1:
             columns = list(zip(*(shape for shape in shapes), strict=True))
-            open_ = [len(set(column)) > 1 or not is_settled(column[: len(pattern.levels)]) for column in columns]
+            open_ = [len(set(column)) > 1 or not slots.is_settled(column[: len(pattern.levels)]) for column in columns]
             last = is_last(levels[0], 0, len(columns))
             names = letters(len(columns), last) or {3: "BLL" if sum(open_) == 1 else "BML"}.get(len(columns), "")
             self.axes = names
@@ -97,11 +93,11 @@ class Shapes:
         known = {size for size in column if size is not ABSENT}
         count = len(self.pattern.levels)
         alike = zip(self.pattern.echoes, column[count:], strict=True)
-        told = self.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
+        told = self.slots.told(column[:count]) if all(column[use] == s for (use, _, _), s in alike) else None
         if told is not None:
             said = text(told).replace(" ", "")
             return said if len(said) <= _LONGEST and "+-" not in said else ""  # `h+-h%4`: a map that is padded
-        if len(known) != 1 or not self.is_settled(column[:count]) or self._is_a_side(column):
+        if len(known) != 1 or not self.slots.is_settled(column[:count]) or self._is_a_side(column):
             return ""
         return str(known.pop())
 
@@ -135,24 +131,28 @@ class Shapes:
             if letter not in said and matches(sizes, plain(series)):
                 return letter
         for letter, series in own:
-            scales = [ABSENT if of is ABSENT else _times(size, of) for size, of in zip(series, column, strict=True)]
-            if None not in scales and (told := self.told(scales[: len(self.pattern.levels)])) is not None:
-                return f"{letter}/{text(told).replace(' ', '')}"
-            for scale in _SCALES if letter != "C" or len(set(sizes)) > 1 else ():  # else any number may be such
-                if matches(sizes, [_ceiled(size, scale) for size in plain(series)]):
+            for scale, factors in self._scales(column, size_symbol(0, self.axes.index(letter))):
+                scaled = list(zip(plain(series), factors, strict=True))
+                if matches(sizes, [_ceiled(size, factor) for size, factor in scaled]):
                     return f"{letter}/{scale}"
-                if matches(sizes, [size * scale for size in plain(series)]):
+                if matches(sizes, [size * factor for size, factor in scaled]):
                     return f"{scale}*{letter}"
         return ""
+
+    def _scales(self, column: Sequence[Any], size: str) -> Iterator[tuple[object, list[int]]]:
+        """How many times larger or smaller one may be than a size, use by use: as an argument says, else a number.
+
+        A number would be wrong for other arguments, where one of them is asked for it.
+        """
+        count = len(self.pattern.levels)
+        found = self.slots.scales(column[:count], size)
+        for name, values in (found or {}).items():
+            if all(type(value) is int and value > 0 for value in map(plain, values)):
+                yield name, [plain(value) for value in (*values, *(values[use] for use, _, _ in self.pattern.echoes))]
+        if found == {}:
+            yield from ((scale, [scale] * len(column)) for scale in _SCALES)
 
 
 def _ceiled(size: Any, scale: int) -> Any:
     """A size divided as a stride divides it."""
     return -(-size // scale)
-
-
-def _times(size: Any, part: Any) -> Any:
-    """How many times smaller than a size another is; None where a stride does not make it of that size."""
-    if not isinstance(size, int) or not isinstance(part, int) or part == 0:
-        return None
-    return scale if _ceiled(size, scale := -(-size // part)) == part else None

@@ -106,8 +106,12 @@ class _Tidy(ast.NodeTransformer):
         return type(node)(**parts)
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
-        """With the function as Python has it: `math.sqrt(d)`."""
+        """With the function as Python has it, `math.sqrt(d)`, and without what is nothing: 0 for `sum(depths[:0])`."""
         name = node.func.id if isinstance(node.func, ast.Name) else ""
+        match node:
+            case ast.Call(func=ast.Name(id="sum" | "len"), args=[ast.Subscript(slice=ast.Slice(None, end, None))]):
+                if end is not None and _count(self.visit(end)) == 0:
+                    return ast.Constant(0)
         function = named(MATH[name]) if name in MATH else node.func
         return ast.Call(function, [self.visit(argument) for argument in node.args], [])
 
@@ -115,12 +119,14 @@ class _Tidy(ast.NodeTransformer):
         return _constant(node.value) or node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
-        """With a sign in place of -1, and a factor that is a number in front."""
+        """With a sign in place of -1, a factor that is a number in front, and no 0 that is added."""
         left: ast.expr = self.visit(node.left)
         right: ast.expr = self.visit(node.right)
         first, last = _count(left), _count(right)
         if isinstance(node.op, ast.Mult) and last is not None and first is None and not isinstance(left, ast.Constant):
             left, right, first, last = right, left, last, first
+        if isinstance(node.op, ast.Add) and 0 in (first, last):
+            return right if first == 0 else left
         if isinstance(node.op, ast.Mult) and first == 1:
             return right
         if isinstance(node.op, ast.Mult) and first == -1:

@@ -352,6 +352,21 @@ class Slots:
             self._told[asked] = self._sizes(values)
         return self._told[asked]
 
+    def scales(self, values: Sequence[Any], size: str) -> dict[str, list[Any]] | None:
+        """The arguments that sizes are computed from beside this one of an input; None where they are not."""
+        nodes = [value.node for value in values if isinstance(value, Traced)]
+        asked = {symbol for node in nodes for symbol in symbols(node)}
+        found: dict[str, list[Any]] = {}
+        if size not in asked:
+            return None
+        for symbol in sorted(asked - {size}):
+            name = self.called.get(symbol, "")
+            if "." in symbol or symbol in {LOST.id, *self.variables.keys() - self.called.keys()}:
+                return None
+            if name in self.arguments:
+                found[name] = self.arguments[name].values
+        return found
+
     def is_settled(self, values: Sequence[Any]) -> bool:
         """Whether no argument of the network is known to change sizes, but for those of which all uses have both."""
         blocks: Sequence[Level | None] = self.blocks or [None] * len(values)

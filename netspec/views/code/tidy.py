@@ -16,29 +16,37 @@ from netspec.views.code.program import Program
 Tree = TypeVar("Tree", bound=ast.AST)
 
 
-def merged(program: Program, stems: Mapping[str, str]) -> Program:
+def merged(program: Program, stems: Mapping[str, str], places: Mapping[str, str]) -> Program:
     """A program without the classes that say what another does which would have their name, had it not been taken.
 
-    `stems` are the names without the numbers behind them, which are counted anew; the last class keeps its own. What
-    comments say of two classes is kept where they agree.
+    `stems` are the names without the numbers behind them, which are counted anew; the last class keeps its own. Where
+    several would have one, each is called as in `places`, which say where in the network it stands, if it is there.
+    What comments say of two classes is kept where they agree.
     """
     classes, comments = program.classes, dict(program.comments)
     found: list[ast.ClassDef] = []
     alike: dict[str, list[ast.ClassDef]] = {}
     called: dict[str, str] = {}
-    names = Namespace(RESERVED | {classes[-1].name})
+    shared: set[str] = set()
     for each in classes:
         stem = stems[each.name]
         cls = _renamed(each, called, comments)
         twins = (other for other in alike.get(stem, ()) if same(other.bases, cls.bases) and same(other.body, cls.body))
         if twin := next(twins, None):
             called[cls.name] = twin.name
+            shared.add(twin.name)
             _agree(twin, cls, comments)
             continue
-        name = cls.name if each is classes[-1] else names.fresh(stem)
-        called |= {cls.name: name} if name != cls.name else {}
-        found.append(ast.ClassDef(name, cls.bases, cls.keywords, cls.body, cls.decorator_list))
-        alike.setdefault(stem, []).append(found[-1])
+        found.append(cls)
+        alike.setdefault(stem, []).append(cls)
+    names = Namespace(RESERVED | {classes[-1].name})
+    called = {classes[-1].name: classes[-1].name}
+    for at, each in enumerate(found):
+        cls, stem = _renamed(each, called, comments), stems[each.name]
+        if each.name not in called:
+            alone = len(alike[stem]) > 1 and each.name not in shared
+            called[each.name] = names.fresh(places.get(each.name, stem) if alone else stem)
+        found[at] = ast.ClassDef(called[each.name], cls.bases, cls.keywords, cls.body, cls.decorator_list)
     return replace(program, classes=tuple(found), comments=comments)
 
 

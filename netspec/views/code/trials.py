@@ -410,9 +410,7 @@ def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
         ast.Constant(None) if argument.arg in names or argument.arg.removesuffix("_") in names else default
         for argument, default in zip(given, arguments.defaults, strict=True)
     ]
-    head = ast.arguments(
-        posonlyargs=[], args=arguments.args, kwonlyargs=arguments.kwonlyargs, kw_defaults=[], defaults=defaults
-    )
+    head = ast.arguments(posonlyargs=[], args=arguments.args, kwonlyargs=[], kw_defaults=[], defaults=defaults)
     made = ast.FunctionDef(known.name, head, known.body, [])
     body = [made if part is known else part for part in last.body]
     return [*first, ast.ClassDef(last.name, last.bases, [], body, [])]

@@ -82,7 +82,7 @@ class Variables:
             return held.id
         passing = self.flow.last.get(ref, at) <= at + 1 and len(item.results) == 1
         passing = passing and not self._stands_out(item, ref, at)
-        name = self.fresh(item, ref, at) if passing else self._fresh(item, ref, at)
+        name = self.fresh(item, ref, at) if passing else self.own(item, ref, at)
         self.hold(ref, name)
         return name
 
@@ -103,7 +103,7 @@ class Variables:
 
     def fresh(self, item: Item, ref: Ref, at: int) -> str:
         """The variable for a value that flows on: `x` where nothing else is read from it any more, else its own."""
-        name = next((n for n in ("x", "out") if self._is_free(n, at)), "") or self._fresh(item, ref, at)
+        name = next((n for n in ("x", "out") if self._is_free(n, at)), "") or self.own(item, ref, at)
         self.names.taken.add(name)
         return name
 
@@ -122,7 +122,7 @@ class Variables:
         self.until[found] = len(self.flow.items)
         return found
 
-    def _fresh(self, item: Item, ref: Ref, at: int) -> str:
+    def own(self, item: Item, ref: Ref, at: int) -> str:
         """A name for a value that is read later: the step's own, or that of the part."""
         step = item.step
         value = next((v for v in made(step) if self.flow.ref(v) == ref), step.value)
@@ -130,6 +130,12 @@ class Variables:
         if value is step.value and len(item.results) > 1:  # the first of several, which the level's own name stands for
             part = next((name for name, given in value.parts.items() if given is value), part)
         name = part.rpartition(".")[2] or step.name
+        if name.isdecimal():  # what the class gives is called as what is around it calls that
+            outside = next((outer for outer, inner in item.step.level.exports.items() if inner is value), None)
+            called = (
+                next((n for n, given in outside.parts.items() if given is outside), outside.name) if outside else name
+            )
+            name = called.rpartition(".")[2]
         if self.in_loop and (step.name.isdecimal() or "." in step.name) and not part:
             return self.names.fresh("y")
         if name.isdecimal():

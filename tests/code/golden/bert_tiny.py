@@ -27,8 +27,7 @@ class Embeddings(nn.Module):
         positions = torch.arange(x.shape[1], device=x.device)  # T
         position_embeddings = self.position_embeddings(positions)  # T x d
         x = torch.zeros_like(x)  # T
-        token_type_embeddings = self.token_type_embeddings(x)  # T x d
-        x = word_embeddings + token_type_embeddings + position_embeddings  # T x d
+        x = word_embeddings + self.token_type_embeddings(x) + position_embeddings  # T x d
         return F.dropout(self.LayerNorm(x), self.p, self.training)  # T x d
 
 
@@ -56,8 +55,7 @@ class Output(nn.Module):
         self.LayerNorm = nn.LayerNorm(d, eps=1e-12)
 
     def forward(self, x, residual):
-        x = F.dropout(self.dense(x), self.p, self.training)  # T x d
-        x = x + residual  # T x d
+        x = F.dropout(self.dense(x), self.p, self.training) + residual  # T x d
         return self.LayerNorm(x)  # T x d
 
 

@@ -13,7 +13,7 @@ def attend(query, key, value, heads, **options):
     return F.scaled_dot_product_attention(query, key, value, **options).transpose(-3, -2).flatten(-2)
 
 
-class Embeddings(nn.Module):
+class TextModelEmbeddings(nn.Module):
     def __init__(self, vocab, context, text_d):
         super().__init__()
         self.token_embedding = nn.Embedding(vocab, text_d)
@@ -22,8 +22,7 @@ class Embeddings(nn.Module):
     def forward(self, x):
         token_embedding = self.token_embedding(x)  # T x text_d
         places = torch.arange(x.shape[1], device=x.device)  # T
-        position_embedding = self.position_embedding(places)  # T x text_d
-        return token_embedding + position_embedding  # T x text_d
+        return token_embedding + self.position_embedding(places)  # T x text_d
 
 
 class CLIPAttention(nn.Module):
@@ -46,8 +45,7 @@ class CLIPAttention(nn.Module):
 
 class QuickGelu(nn.Module):
     def forward(self, x):  # M x L
-        out = torch.sigmoid(x * 1.702)
-        return x * out
+        return x * torch.sigmoid(x * 1.702)
 
 
 class CLIPEncoderLayer(nn.Module):
@@ -62,11 +60,9 @@ class CLIPEncoderLayer(nn.Module):
 
     def forward(self, x):  # M x in_features
         out = self.layer_norm1(x)  # M x in_features
-        out = self.self_attn(out)  # M x in_features
-        attended = x + out  # M x in_features
+        attended = x + self.self_attn(out)  # M x in_features
         x = self.layer_norm2(attended)  # M x in_features
-        mlp = self.mlp(x)  # M x in_features
-        return attended + mlp  # M x in_features
+        return attended + self.mlp(x)  # M x in_features
 
 
 class TextModel(nn.Module):
@@ -74,7 +70,7 @@ class TextModel(nn.Module):
         super().__init__()
         self.end = end
         self.text_d = text_d
-        self.embeddings = Embeddings(vocab, context, text_d)
+        self.embeddings = TextModelEmbeddings(vocab, context, text_d)
         self.encoder = nn.Sequential(
             OrderedDict(
                 layers=nn.Sequential(
@@ -93,7 +89,7 @@ class TextModel(nn.Module):
         return final_layer_norm.gather(1, ends).squeeze(1)  # text_d
 
 
-class Embeddings2(nn.Module):
+class VisionModelEmbeddings(nn.Module):
     def __init__(self, image, patch, d):
         super().__init__()
         self.d = d
@@ -107,14 +103,13 @@ class Embeddings2(nn.Module):
         class_ = self.class_embedding.expand(x.shape[0], 1, self.d)  # 1 x d
         tokens = torch.cat([class_, patch_embedding], dim=1)  # 1+(image//patch)**2 x d
         places = torch.arange(self.end, device=x.device)  # (image//patch)**2+1
-        position_embedding = self.position_embedding(places)  # (image//patch)**2+1 x d
-        return tokens + position_embedding  # 1+(image//patch)**2 x d
+        return tokens + self.position_embedding(places)  # 1+(image//patch)**2 x d
 
 
 class VisionModel(nn.Module):
     def __init__(self, image, patch, d, heads, hidden, depth):
         super().__init__()
-        self.embeddings = Embeddings2(image, patch, d)
+        self.embeddings = VisionModelEmbeddings(image, patch, d)
         self.pre_layrnorm = nn.LayerNorm(d)
         self.encoder = nn.Sequential(
             OrderedDict(layers=nn.Sequential(*[CLIPEncoderLayer(d, heads, hidden) for _ in range(depth)]))
@@ -167,6 +162,5 @@ class CLIPModel(nn.Module):
         visual_projection = F.normalize(self.visual_projection(x), dim=-1)  # embedding
         texts = text_projection.transpose(0, 1)  # embedding x B
         scale = torch.exp(self.logit_scale)
-        x = visual_projection @ texts  # B
-        x = x * scale  # B
+        x = visual_projection @ texts * scale  # B
         return {"logits_per_image": x, "text_embeds": text_projection, "image_embeds": visual_projection}

@@ -49,8 +49,7 @@ class ConvolutionModule(nn.Module):
 
     def forward(self, x):  # T x in_features
         out = self.layer_norm(x)  # T x in_features
-        out = self.sequential(out)  # T x in_features
-        return x + out  # T x in_features
+        return x + self.sequential(out)  # T x in_features
 
 
 class ConformerLayer(nn.Module):
@@ -65,15 +64,11 @@ class ConformerLayer(nn.Module):
         self.final_layer_norm = nn.LayerNorm(in_features)
 
     def forward(self, x):  # T x in_features
-        out = self.ffn1(x) * 0.5  # T x in_features
-        ffn1 = x + out  # T x in_features
+        ffn1 = x + self.ffn1(x) * 0.5  # T x in_features
         x = self.self_attn_layer_norm(ffn1)  # T x in_features
         output, _ = self.self_attn(x, x, x, need_weights=False)  # T x in_features
-        x = F.dropout(output, self.p, self.training)  # T x in_features
-        x = x + ffn1  # T x in_features
-        conv_module = self.conv_module(x)  # T x in_features
-        x = self.ffn2(conv_module) * 0.5  # T x in_features
-        x = conv_module + x  # T x in_features
+        conv_module = self.conv_module(F.dropout(output, self.p, self.training) + ffn1)  # T x in_features
+        x = conv_module + self.ffn2(conv_module) * 0.5  # T x in_features
         return self.final_layer_norm(x)  # T x in_features
 
 

@@ -53,8 +53,7 @@ class Cn(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = self.block(x)  # in_channels x H x W
-        out = drop_path(out * self.layer_scale, self.p, self.training)  # in_channels x H x W
-        return out + x  # in_channels x H x W
+        return drop_path(out * self.layer_scale, self.p, self.training) + x  # in_channels x H x W
 
 
 class ConvNeXt(nn.Module):

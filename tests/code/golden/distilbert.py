@@ -68,11 +68,9 @@ class TransformerBlock(nn.Module):
         self.output_layer_norm = nn.LayerNorm(d, eps=1e-12)
 
     def forward(self, x):  # T x d
-        out = self.attention(x)  # T x d
-        x = out + x  # T x d
+        x = self.attention(x) + x  # T x d
         sa_layer_norm = self.sa_layer_norm(x)  # T x d
-        x = self.ffn(sa_layer_norm)  # T x d
-        x = x + sa_layer_norm  # T x d
+        x = self.ffn(sa_layer_norm) + sa_layer_norm  # T x d
         return self.output_layer_norm(x)  # T x d
 
 

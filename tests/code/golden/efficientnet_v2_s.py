@@ -25,7 +25,7 @@ class Conv2dNormActivation(nn.Sequential):
 class FusedMBConv(nn.Module):
     def __init__(self, in_channels, t, s, c, p):
         super().__init__()
-        self.use_droppath = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         self.p = p
         layers = [Conv2dNormActivation(in_channels, t * in_channels if t != 1 else c, s=s)]
         if t != 1:
@@ -33,10 +33,9 @@ class FusedMBConv(nn.Module):
         self.block = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
-        block = self.block(x)
-        if self.use_droppath:
-            out = drop_path(block, self.p, self.training)  # c x H x W
-            block = out + x  # c x H x W
+        block = self.block(x)  # c x H/s x W/s
+        if self.use_residual:
+            block = drop_path(block, self.p, self.training) + x  # c x H x W
         return block
 
 
@@ -48,14 +47,13 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.silu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = torch.sigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return torch.sigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class MBConv(nn.Module):
     def __init__(self, in_channels, t, s, c, p):
         super().__init__()
-        self.use_droppath = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         self.p = p
         self.block = nn.Sequential(
             Conv2dNormActivation(in_channels, t * in_channels, k=1),
@@ -65,10 +63,9 @@ class MBConv(nn.Module):
         )
 
     def forward(self, x):  # in_channels x H x W
-        block = self.block(x)
-        if self.use_droppath:
-            out = drop_path(block, self.p, self.training)  # c x H x W
-            block = out + x  # c x H x W
+        block = self.block(x)  # c x H/s x W/s
+        if self.use_residual:
+            block = drop_path(block, self.p, self.training) + x  # c x H x W
         return block
 
 

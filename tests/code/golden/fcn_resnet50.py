@@ -23,13 +23,13 @@ class Bottleneck(nn.Module):
     def forward(self, x):  # in_channels x H x W
         out = self.conv1(x)  # c x H x W
         out = F.relu(self.bn1(out))  # c x H x W
-        out = self.conv2(out)
-        out = F.relu(self.bn2(out))
-        out = self.conv3(out)
-        bn3 = self.bn3(out)
+        out = self.conv2(out)  # c x H/s x W/s
+        out = F.relu(self.bn2(out))  # c x H/s x W/s
+        out = self.conv3(out)  # 4*c x H/s x W/s
+        bn3 = self.bn3(out)  # 4*c x H/s x W/s
         if self.downsample is not None:
-            x = self.downsample(x)
-        return F.relu(bn3 + x)
+            x = self.downsample(x)  # 4*c x H/s x W/s
+        return F.relu(bn3 + x)  # 4*c x H/s x W/s
 
 
 class Backbone(nn.Module):

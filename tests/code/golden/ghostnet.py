@@ -29,8 +29,7 @@ class SqueezeExcite(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.relu(self.conv_reduce(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = F.hardsigmoid(self.conv_expand(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return F.hardsigmoid(self.conv_expand(out)) * x  # in_channels x H x W
 
 
 class GhostBottleneck(nn.Module):
@@ -58,13 +57,13 @@ class GhostBottleneck(nn.Module):
     def forward(self, x):  # in_channels x H x W
         ghost1 = self.ghost1(x)  # expand x H x W
         if self.conv_dw is not None:
-            out = self.conv_dw(ghost1)  # expand x H/2 x W/2
-            ghost1 = self.bn_dw(out)  # expand x H/2 x W/2
-        out = self.se(ghost1) if self.se is not None else ghost1
-        ghost2 = self.ghost2(out)
+            out = self.conv_dw(ghost1)  # expand x H/s x W/s
+            ghost1 = self.bn_dw(out)  # expand x H/s x W/s
+        out = self.se(ghost1) if self.se is not None else ghost1  # expand x H/s x W/s
+        ghost2 = self.ghost2(out)  # c x H/s x W/s
         if self.shortcut is not None:
-            x = self.shortcut(x)
-        return ghost2 + x
+            x = self.shortcut(x)  # c x H/s x W/s
+        return ghost2 + x  # c x H/s x W/s
 
 
 class ConvBnAct(nn.Module):

@@ -12,8 +12,8 @@ class Basic(nn.Module):
         self.bn = nn.BatchNorm2d(c, eps=0.001)
 
     def forward(self, x):  # in_channels x H x W
-        x = self.conv(x)
-        return F.relu(self.bn(x))
+        x = self.conv(x)  # c x H/s x W/s
+        return F.relu(self.bn(x))  # c x H/s x W/s
 
 
 class Inception(nn.Module):

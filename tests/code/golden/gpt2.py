@@ -47,11 +47,9 @@ class GPT2Block(nn.Module):
 
     def forward(self, x):  # T x d
         out = self.ln_1(x)  # T x d
-        out = self.attn(out)  # T x d
-        attn = out + x  # T x d
+        attn = self.attn(out) + x  # T x d
         x = self.ln_2(attn)  # T x d
-        x = self.mlp(x)  # T x d
-        return x + attn  # T x d
+        return self.mlp(x) + attn  # T x d
 
 
 class Transformer(nn.Module):
@@ -66,8 +64,7 @@ class Transformer(nn.Module):
     def forward(self, x):
         wte = self.wte(x)  # T x d
         positions = torch.arange(x.shape[1], device=x.device)  # T
-        wpe = self.wpe(positions)  # T x d
-        x = F.dropout(wte + wpe, self.p, self.training)  # T x d
+        x = F.dropout(wte + self.wpe(positions), self.p, self.training)  # T x d
         x = self.h(x)  # T x d
         return self.ln_f(x)  # T x d
 

@@ -7,11 +7,8 @@ from torch import nn
 
 def rotary(x, cos, sin):
     halves0, halves1 = x.chunk(2, dim=-1)  # C x T x W/2
-    out = -halves1  # C x T x W/2
-    out = torch.cat([out, halves0], dim=-1)  # C x T x W
-    turned = out * sin  # C x T x W
-    x = x * cos  # C x T x W
-    return x + turned  # C x T x W
+    turned = torch.cat([-halves1, halves0], dim=-1) * sin  # C x T x W
+    return x * cos + turned  # C x T x W
 
 
 class LlamaAttention(nn.Module):
@@ -58,11 +55,9 @@ class LlamaDecoderLayer(nn.Module):
 
     def forward(self, x, cos, sin):
         out = self.input_layernorm(x)  # T x d
-        out = self.self_attn(out, cos, sin)  # T x d
-        self_attn = x + out  # T x d
+        self_attn = x + self.self_attn(out, cos, sin)  # T x d
         x = self.post_attention_layernorm(self_attn)  # T x d
-        x = self.mlp(x)  # T x d
-        return self_attn + x  # T x d
+        return self_attn + self.mlp(x)  # T x d
 
 
 class Model(nn.Module):

@@ -12,11 +12,8 @@ from torch import nn
 
 def rotary(x, cos, sin):
     halves0, halves1 = x.chunk(2, dim=-1)  # C x T x W/2
-    out = -halves1  # C x T x W/2
-    out = torch.cat([out, halves0], dim=-1)  # C x T x W
-    turned = out * sin  # C x T x W
-    x = x * cos  # C x T x W
-    return x + turned  # C x T x W
+    turned = torch.cat([-halves1, halves0], dim=-1) * sin  # C x T x W
+    return x * cos + turned  # C x T x W
 
 
 class LlamaAttention(nn.Module):
@@ -72,8 +69,7 @@ class LlamaDecoderLayer(nn.Module):
         out, key, value = self.self_attn(input_layernorm, cos, sin, mask, past_key, past_value)  # T x d
         attended = x + out  # T x d
         x = self.post_attention_layernorm(attended)  # T x d
-        x = self.mlp(x)  # T x d
-        x = attended + x  # T x d
+        x = attended + self.mlp(x)  # T x d
         return x, key, value
 
 

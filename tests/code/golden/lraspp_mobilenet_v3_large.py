@@ -21,14 +21,13 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = F.hardsigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return F.hardsigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class InvertedResidual(nn.Module):
     def __init__(self, in_channels, k, expand, c, squeeze, act, s=1, d=1):
         super().__init__()
-        self.use_out = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         layers = []
         if expand != in_channels:
             layers.append(Conv2dNormActivation(in_channels, expand, k=1, act=act))
@@ -39,8 +38,8 @@ class InvertedResidual(nn.Module):
         self.block = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
-        out = self.block(x)
-        return out + x if self.use_out else out
+        out = self.block(x)  # c x H/s x W/s
+        return out + x if self.use_residual else out  # c x H/s x W/s
 
 
 class Backbone(nn.ModuleList):
@@ -68,24 +67,11 @@ class Backbone(nn.ModuleList):
         )
 
     def forward(self, x):
-        x = self[0](x)  # 16 x 260 x 260
-        x = self[1](x)  # 16 x 260 x 260
-        x = self[2](x)  # 24 x 130 x 130
-        x = self[3](x)  # 24 x 130 x 130
-        x4 = self[4](x)  # 40 x 65 x 65
-        x = self[5](x4)  # 40 x 65 x 65
-        x = self[6](x)  # 40 x 65 x 65
-        x = self[7](x)  # 80 x 33 x 33
-        x = self[8](x)  # 80 x 33 x 33
-        x = self[9](x)  # 80 x 33 x 33
-        x = self[10](x)  # 80 x 33 x 33
-        x = self[11](x)  # 112 x 33 x 33
-        x = self[12](x)  # 112 x 33 x 33
-        x = self[13](x)  # 160 x 33 x 33
-        x = self[14](x)  # 160 x 33 x 33
-        x = self[15](x)  # 160 x 33 x 33
-        x = self[16](x)  # 960 x 33 x 33
-        return x4, x
+        for i, layer in enumerate(self):
+            x = layer(x)
+            if i == 4:
+                low = x
+        return low, x
 
 
 class LRASPPHead(nn.Module):
@@ -102,11 +88,8 @@ class LRASPPHead(nn.Module):
 
     def forward(self, low, high):
         cbr = self.cbr(high)
-        scale = self.scale(high)  # inter x 1 x 1
-        x = F.interpolate(cbr * scale, size=low.shape[-2:], mode="bilinear")  # inter x 65 x 65
-        low_classifier = self.low_classifier(low)  # classes x 65 x 65
-        x = self.high_classifier(x)  # classes x 65 x 65
-        return low_classifier + x  # classes x 65 x 65
+        x = F.interpolate(cbr * self.scale(high), size=low.shape[-2:], mode="bilinear")  # inter x 65 x 65
+        return self.low_classifier(low) + self.high_classifier(x)  # classes x 65 x 65
 
 
 class LRASPP(nn.Module):

@@ -11,9 +11,7 @@ class LSTMLanguageModel(nn.Module):
         self.encoder = nn.Embedding(vocab, d)
         self.rnn = nn.LSTM(d, hidden, num_layers=2, dropout=0.2)
         self.decoder = nn.Linear(hidden, vocab)
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Embedding) and name.endswith("coder"):
-                nn.init.uniform_(module.weight, a=-0.1, b=0.1)
+        nn.init.uniform_(self.encoder.weight, a=-0.1, b=0.1)
         nn.init.zeros_(self.decoder.bias)
         nn.init.uniform_(self.decoder.weight, a=-0.1, b=0.1)
 

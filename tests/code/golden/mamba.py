@@ -10,15 +10,12 @@ from torch import nn
 def recurrence(x, dt, B, C, h, A):
     outputs = []
     for x_t, dt_t, B_t, C_t in zip(x.unbind(1), dt.unbind(1), B.unbind(1), C.unbind(1)):
-        x = dt_t.unsqueeze(-1)
-        decay = torch.exp(x * A)
+        decay = torch.exp(dt_t.unsqueeze(-1) * A)
         step = (dt_t * x_t).unsqueeze(-1)
-        x = B_t.unsqueeze(1)
-        added = step * x
+        added = step * B_t.unsqueeze(1)
         kept = decay * h
         h = kept + added
-        x = C_t.unsqueeze(-1)
-        x = (h @ x).squeeze(-1)
+        x = (h @ C_t.unsqueeze(-1)).squeeze(-1)
         outputs.append(x)
     return torch.stack(outputs, 1)
 
@@ -50,8 +47,7 @@ class Mixer(nn.Module):
         dt_proj = F.softplus(self.dt_proj(x_proj0))  # T x 2*d
         A = -torch.exp(self.A_log)  # 2*d x state
         scanned = selective_scan(conv1d, dt_proj, A, x_proj1, x_proj2)  # T x 2*d
-        x = conv1d * self.D  # T x 2*d
-        skip = scanned + x  # T x 2*d
+        skip = scanned + conv1d * self.D  # T x 2*d
         gate = F.silu(in_proj1)  # T x 2*d
         return self.out_proj(skip * gate)  # T x d
 
@@ -64,8 +60,7 @@ class Block(nn.Module):
 
     def forward(self, x):  # T x d
         out = self.norm(x)  # T x d
-        out = self.mixer(out)  # T x d
-        return x + out  # T x d
+        return x + self.mixer(out)  # T x d
 
 
 class MambaForCausalLM(nn.Module):

@@ -39,8 +39,7 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.silu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = torch.sigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return torch.sigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class MBConv(nn.Module):
@@ -61,10 +60,9 @@ class MBConv(nn.Module):
         )
 
     def forward(self, x):  # in_channels x H x W
-        proj = self.proj(x) if self.proj is not None else x
-        x = self.layers(x)
-        x = drop_path(x, self.p, self.training)
-        return proj + x
+        proj = self.proj(x) if self.proj is not None else x  # c x H/s x W/s
+        x = self.layers(x)  # c x H/s x W/s
+        return proj + drop_path(x, self.p, self.training)  # c x H/s x W/s
 
 
 class RelativePositionalMultiHeadAttention(nn.Module):
@@ -87,7 +85,7 @@ class RelativePositionalMultiHeadAttention(nn.Module):
 
 
 class PartitionAttentionLayer(nn.Module):
-    def __init__(self, in_channels, in_height, in_width, size, p, grid=False, *, window, head_dim):
+    def __init__(self, in_channels, in_height, in_width, size, p, window, head_dim, grid=False):
         super().__init__()
         self.height = in_height // size
         self.size = size
@@ -112,11 +110,9 @@ class PartitionAttentionLayer(nn.Module):
         out = torch.flatten(torch.flatten(out.permute(0, 2, 4, 3, 5, 1), 3, 4), 1, 2)
         partitions = out.transpose(1, 2) if self.grid else out
         out = self.attn_layer(partitions)
-        out = drop_path(out, self.p, self.training)
-        attended = partitions + out
+        attended = partitions + drop_path(out, self.p, self.training)
         out = self.mlp_layer(attended)
-        out = drop_path(out, self.p, self.training)
-        out = attended + out
+        out = attended + drop_path(out, self.p, self.training)
         if self.grid:
             out = out.transpose(1, 2)
         x = out.reshape(out.shape[0], self.height, self.width, self.size, self.size, x.shape[1])
@@ -135,8 +131,8 @@ class MaxVitLayer(nn.Module):
                     (in_width - 1) // s + 1,
                     window,
                     p,
-                    window=window,
-                    head_dim=head_dim,
+                    window,
+                    head_dim,
                 ),
                 grid_attention=PartitionAttentionLayer(
                     c,
@@ -144,9 +140,9 @@ class MaxVitLayer(nn.Module):
                     (in_width - 1) // s + 1,
                     ((in_height - 1) // s + 1) // window,
                     p,
+                    window,
+                    head_dim,
                     grid=True,
-                    window=window,
-                    head_dim=head_dim,
                 ),
             )
         )
@@ -202,7 +198,7 @@ class MaxVit(nn.Module):
 
     def forward(self, x):  # 3 x 224 x 224
         if x.shape[-2:] != (224, 224):
-            raise ValueError(f"expected an input of 3 x 224 x 224")
+            raise ValueError("expected an input of 3 x 224 x 224")
         x = self.stem(x)  # 64 x 112 x 112
         x = self.blocks(x)  # 512 x 7 x 7
         return self.classifier(x)  # classes

@@ -38,11 +38,9 @@ class Mixer(nn.Module):
     def forward(self, x):  # 16 x in_features
         out = self.norm1(x).transpose(1, 2)  # in_features x 16
         out = self.mlp_tokens(out)  # in_features x 16
-        out = out.transpose(1, 2)  # 16 x in_features
-        x = out + x  # 16 x in_features
+        x = out.transpose(1, 2) + x  # 16 x in_features
         out = self.norm2(x)  # 16 x in_features
-        out = self.mlp_channels(out)  # 16 x in_features
-        return out + x  # 16 x in_features
+        return self.mlp_channels(out) + x  # 16 x in_features
 
 
 class MlpMixer(nn.Module):

@@ -17,7 +17,7 @@ class Cbr(nn.Sequential):
 class Inverted(nn.Module):
     def __init__(self, in_channels, t, c, s):
         super().__init__()
-        self.use_out = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         layers = []
         if t != 1:
             layers.append(Cbr(in_channels, t * in_channels, k=1))
@@ -27,8 +27,8 @@ class Inverted(nn.Module):
         self.conv = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
-        out = self.conv(x)
-        return out + x if self.use_out else out
+        out = self.conv(x)  # c x H/s x W/s
+        return out + x if self.use_residual else out  # c x H/s x W/s
 
 
 class MobileNetV2(nn.Module):

@@ -22,14 +22,13 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = F.hardsigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return F.hardsigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class InvertedResidual(nn.Module):
     def __init__(self, in_channels, k, expand, c, squeeze, act, s=1):
         super().__init__()
-        self.use_out = s == 1 and in_channels == c
+        self.use_residual = s == 1 and in_channels == c
         layers = []
         if expand != in_channels:
             layers.append(Conv2dNormActivation(in_channels, expand, k=1, act=act))
@@ -40,8 +39,8 @@ class InvertedResidual(nn.Module):
         self.block = nn.Sequential(*layers)
 
     def forward(self, x):  # in_channels x H x W
-        out = self.block(x)
-        return out + x if self.use_out else out
+        out = self.block(x)  # c x H/s x W/s
+        return out + x if self.use_residual else out  # c x H/s x W/s
 
 
 class MobileNetV3(nn.Module):

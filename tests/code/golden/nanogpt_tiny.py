@@ -48,11 +48,9 @@ class Block(nn.Module):
 
     def forward(self, x):  # T x d
         out = self.ln_1(x)  # T x d
-        out = self.attn(out)  # T x d
-        x = out + x  # T x d
+        x = self.attn(out) + x  # T x d
         out = self.ln_2(x)  # T x d
-        out = self.mlp(out)  # T x d
-        return out + x  # T x d
+        return self.mlp(out) + x  # T x d
 
 
 class Transformer(nn.Module):
@@ -67,8 +65,7 @@ class Transformer(nn.Module):
     def forward(self, x):
         wte = self.wte(x)  # T x d
         positions = torch.arange(x.shape[1], device=x.device)  # T
-        wpe = self.wpe(positions)  # T x d
-        x = F.dropout(wte + wpe, self.p, self.training)  # T x d
+        x = F.dropout(wte + self.wpe(positions), self.p, self.training)  # T x d
         x = self.h(x)  # T x d
         return self.ln_f(x)  # T x d
 

@@ -34,8 +34,7 @@ class Stn(nn.Module):
         bn5 = F.relu(self.bn5(out))  # 256
         eye = torch.eye(self.k, dtype=next(self.parameters()).dtype, device=x.device)  # k x k
         x = self.fc3(bn5)  # k*k
-        x = x.reshape(x.shape[0], self.k, self.k)  # k x k
-        return x + eye  # k x k
+        return x.reshape(x.shape[0], self.k, self.k) + eye  # k x k
 
 
 class Feat(nn.Module):
@@ -52,12 +51,10 @@ class Feat(nn.Module):
 
     def forward(self, x):  # in_channels x N
         stn = self.stn(x)  # 3 x 3
-        x = x.transpose(1, 2)  # N x in_channels
-        x = self.conv1((x @ stn).transpose(1, 2))  # 64 x N
+        x = self.conv1((x.transpose(1, 2) @ stn).transpose(1, 2))  # 64 x N
         bn1 = F.relu(self.bn1(x))  # 64 x N
         fstn = self.fstn(bn1)  # 64 x 64
-        x = bn1.transpose(1, 2)  # N x 64
-        x = self.conv2((x @ fstn).transpose(1, 2))  # 128 x N
+        x = self.conv2((bn1.transpose(1, 2) @ fstn).transpose(1, 2))  # 128 x N
         x = F.relu(self.bn2(x))  # 128 x N
         x = self.conv3(x)  # 1024 x N
         x = self.bn3(x).amax(2)  # 1024

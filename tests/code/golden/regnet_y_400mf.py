@@ -24,12 +24,11 @@ class SqueezeExcitation(nn.Module):
 
     def forward(self, x):  # in_channels x H x W
         out = F.relu(self.fc1(F.adaptive_avg_pool2d(x, 1)))  # squeeze x 1 x 1
-        out = torch.sigmoid(self.fc2(out))  # in_channels x 1 x 1
-        return out * x  # in_channels x H x W
+        return torch.sigmoid(self.fc2(out)) * x  # in_channels x H x W
 
 
 class ResBottleneckBlock(nn.Module):
-    def __init__(self, in_channels, width, s=1, *, group_width):
+    def __init__(self, in_channels, width, group_width, s=1):
         super().__init__()
         self.proj = None
         if s != 1 or in_channels != width:
@@ -44,9 +43,8 @@ class ResBottleneckBlock(nn.Module):
         )
 
     def forward(self, x):  # in_channels x H x W
-        proj = self.proj(x) if self.proj is not None else x
-        f = self.f(x)
-        return F.relu(proj + f)
+        proj = self.proj(x) if self.proj is not None else x  # width x H/s x W/s
+        return F.relu(proj + self.f(x))  # width x H/s x W/s
 
 
 class RegNet(nn.Module):
@@ -63,8 +61,8 @@ class RegNet(nn.Module):
                 stage[f"block{i + 1}-{j}"] = ResBottleneckBlock(
                     in_channels,
                     widths[i],
+                    group_width,
                     s=2 if j == 0 else 1,
-                    group_width=group_width,
                 )
                 in_channels = widths[i]
             layers[f"block{i + 1}"] = nn.Sequential(stage)

@@ -8,7 +8,6 @@ from torch import nn
 class Bottle2neck(nn.Module):
     def __init__(self, in_channels, c, s=1, first=False):
         super().__init__()
-        self.use_part1 = not first
         self.first = first
         self.s = s
         self.conv1 = nn.Conv2d(in_channels, 4 * (26 * c // 64), 1, bias=False)
@@ -29,20 +28,20 @@ class Bottle2neck(nn.Module):
     def forward(self, x):  # in_channels x H x W
         out = self.conv1(x)  # 4*(26*c//64) x H x W
         bn10, bn11, bn12, bn13 = F.relu(self.bn1(out)).chunk(4, dim=1)  # 26*c//64 x H x W
-        out = self.convs[0](bn10)
-        bns_0 = F.relu(self.bns[0](out))
-        out = bn11 + bns_0 if self.use_part1 else bn11  # 26*c//64 x H x W
-        out = self.convs[1](out)
-        bns_1 = F.relu(self.bns[1](out))
-        out = bn12 + bns_1 if self.use_part1 else bn12  # 26*c//64 x H x W
-        out = self.convs[2](out)
-        bns_2 = F.relu(self.bns[2](out))
-        out = F.avg_pool2d(bn13, 3, stride=self.s, padding=1) if self.first else bn13
-        out = self.conv3(torch.cat([bns_0, bns_1, bns_2, out], dim=1))
-        bn3 = self.bn3(out)
+        out = self.convs[0](bn10)  # 26*c//64 x H/s x W/s
+        bns_0 = F.relu(self.bns[0](out))  # 26*c//64 x H/s x W/s
+        out = bn11 if self.first else bn11 + bns_0  # 26*c//64 x H x W
+        out = self.convs[1](out)  # 26*c//64 x H/s x W/s
+        bns_1 = F.relu(self.bns[1](out))  # 26*c//64 x H/s x W/s
+        out = bn12 if self.first else bn12 + bns_1  # 26*c//64 x H x W
+        out = self.convs[2](out)  # 26*c//64 x H/s x W/s
+        bns_2 = F.relu(self.bns[2](out))  # 26*c//64 x H/s x W/s
+        out = F.avg_pool2d(bn13, 3, stride=self.s, padding=1) if self.first else bn13  # 26*c//64 x H/s x W/s
+        out = self.conv3(torch.cat([bns_0, bns_1, bns_2, out], dim=1))  # 4*c x H/s x W/s
+        bn3 = self.bn3(out)  # 4*c x H/s x W/s
         if self.downsample is not None:
-            x = self.downsample(x)
-        return F.relu(bn3 + x)
+            x = self.downsample(x)  # 4*c x H/s x W/s
+        return F.relu(bn3 + x)  # 4*c x H/s x W/s
 
 
 class Res2Net(nn.Module):

@@ -27,9 +27,8 @@ class SplitAttn(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    def __init__(self, in_channels, c, s=1, *, radix):
+    def __init__(self, in_channels, c, radix, s=1):
         super().__init__()
-        self.use_avd_last = s > 1
         self.s = s
         self.conv1 = nn.Conv2d(in_channels, c, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(c)
@@ -48,13 +47,13 @@ class Bottleneck(nn.Module):
         out = self.conv1(x)  # c x H x W
         out = F.relu(self.bn1(out))  # c x H x W
         out = self.conv2(out)  # c x H x W
-        if self.use_avd_last:
-            out = F.avg_pool2d(out, 3, stride=self.s, padding=1)  # c x H/2 x W/2
-        out = self.conv3(out)
-        bn3 = self.bn3(out)
+        if self.s > 1:
+            out = F.avg_pool2d(out, 3, stride=self.s, padding=1)  # c x H/s x W/s
+        out = self.conv3(out)  # 4*c x H/s x W/s
+        bn3 = self.bn3(out)  # 4*c x H/s x W/s
         if self.downsample is not None:
-            x = self.downsample(x)
-        return F.relu(bn3 + x)
+            x = self.downsample(x)  # 4*c x H/s x W/s
+        return F.relu(bn3 + x)  # 4*c x H/s x W/s
 
 
 class ResNeSt(nn.Module):
@@ -71,20 +70,20 @@ class ResNeSt(nn.Module):
         )
         self.bn1 = nn.BatchNorm2d(64)
         self.layer1 = nn.Sequential(
-            Bottleneck(64, 64, radix=radix),
-            *[Bottleneck(256, 64, radix=radix) for _ in range(depths[0] - 1)],
+            Bottleneck(64, 64, radix),
+            *[Bottleneck(256, 64, radix) for _ in range(depths[0] - 1)],
         )
         self.layer2 = nn.Sequential(
-            Bottleneck(256, 128, s=2, radix=radix),
-            *[Bottleneck(512, 128, radix=radix) for _ in range(depths[1] - 1)],
+            Bottleneck(256, 128, radix, s=2),
+            *[Bottleneck(512, 128, radix) for _ in range(depths[1] - 1)],
         )
         self.layer3 = nn.Sequential(
-            Bottleneck(512, 256, s=2, radix=radix),
-            *[Bottleneck(1024, 256, radix=radix) for _ in range(depths[2] - 1)],
+            Bottleneck(512, 256, radix, s=2),
+            *[Bottleneck(1024, 256, radix) for _ in range(depths[2] - 1)],
         )
         self.layer4 = nn.Sequential(
-            Bottleneck(1024, 512, s=2, radix=radix),
-            *[Bottleneck(2048, 512, radix=radix) for _ in range(depths[3] - 1)],
+            Bottleneck(1024, 512, radix, s=2),
+            *[Bottleneck(2048, 512, radix) for _ in range(depths[3] - 1)],
         )
         self.fc = nn.Linear(2048, classes)
 

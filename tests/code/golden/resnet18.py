@@ -17,13 +17,13 @@ class Basic(nn.Module):
             self.downsample = nn.Sequential(nn.Conv2d(in_channels, c, 1, stride=s, bias=False), nn.BatchNorm2d(c))
 
     def forward(self, x):  # in_channels x H x W
-        out = self.conv1(x)
-        out = F.relu(self.bn1(out), inplace=True)
-        out = self.conv2(out)
-        bn2 = self.bn2(out)
+        out = self.conv1(x)  # c x H/s x W/s
+        out = F.relu(self.bn1(out), inplace=True)  # c x H/s x W/s
+        out = self.conv2(out)  # c x H/s x W/s
+        bn2 = self.bn2(out)  # c x H/s x W/s
         if self.downsample is not None:
-            x = self.downsample(x)  # c x H/2 x W/2
-        return F.relu(bn2 + x, inplace=True)
+            x = self.downsample(x)  # c x H/s x W/s
+        return F.relu(bn2 + x, inplace=True)  # c x H/s x W/s
 
 
 class ResNet(nn.Module):

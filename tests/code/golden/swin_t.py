@@ -43,8 +43,6 @@ class ShiftedWindowAttention(nn.Module):
     def __init__(self, in_features, in_height, in_width, heads, shift, window):
         super().__init__()
         self.window = window
-        self.use_shifted = shift > 0
-        self.shifts = -shift
         self.heads = heads
         self.unflattened_size = window**2
         self.shift = shift
@@ -66,7 +64,7 @@ class ShiftedWindowAttention(nn.Module):
 
     def forward(self, x):  # in_height x in_width x in_features
         padded = F.pad(x, (0, 0, 0, -x.shape[2] % self.window, 0, -x.shape[1] % self.window))  # H x W x in_features
-        out = padded.roll((self.shifts, self.shifts), (1, 2)) if self.use_shifted else padded  # H x W x in_features
+        out = padded.roll((-self.shift, -self.shift), (1, 2)) if self.shift > 0 else padded  # H x W x in_features
         out = out.reshape(
             out.shape[0],
             padded.shape[1] // self.window,
@@ -93,9 +91,9 @@ class ShiftedWindowAttention(nn.Module):
             self.window,
             self.window,
             x.shape[-1],
-        )
+        )  # H/window x W/window x window x window x in_features
         out = torch.flatten(torch.flatten(out.permute(0, 1, 3, 2, 4, 5), 3, 4), 1, 2)  # H x W x in_features
-        if self.use_shifted:
+        if self.shift > 0:
             out = out.roll((self.shift, self.shift), (1, 2))  # H x W x in_features
         return out[:, : x.shape[1]][:, :, : x.shape[2]]  # in_height x in_width x in_features
 
@@ -124,12 +122,10 @@ class SwinTransformerBlock(nn.Module):
 
     def forward(self, x):  # in_height x in_width x in_features
         out = self.norm1(x)  # in_height x in_width x in_features
-        out = drop_path(self.attn(out), self.p, self.training)  # in_height x in_width x in_features
-        attn = x + out  # in_height x in_width x in_features
+        attn = x + drop_path(self.attn(out), self.p, self.training)  # in_height x in_width x in_features
         x = self.norm2(attn)  # in_height x in_width x in_features
         x = self.mlp(x)  # in_height x in_width x in_features
-        x = drop_path(x, self.p, self.training)  # in_height x in_width x in_features
-        return attn + x  # in_height x in_width x in_features
+        return attn + drop_path(x, self.p, self.training)  # in_height x in_width x in_features
 
 
 class PatchMerging(nn.Module):
@@ -166,7 +162,7 @@ class SwinTransformer(nn.Module):
                         size // 4,
                         heads[0],
                         i % 2 * (window // 2),
-                        p * (sum(depths[:0]) + i) / (sum(depths) - 1),
+                        p * i / (sum(depths) - 1),
                         window,
                     )
                     for i in range(depths[0])

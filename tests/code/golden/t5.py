@@ -12,20 +12,18 @@ class RelativeBuckets(nn.Module):
         super().__init__()
         self.exact = exact
         self.divisor = math.log(reach / exact)
-        self.max_ = 2 * exact - 1
 
     def forward(self, x):
         near = x < self.exact
         out = torch.log(torch.clamp(x, min=self.exact).float() / self.exact)
         out = (out / self.divisor * self.exact).long() + self.exact
-        out = torch.clamp(out, max=self.max_)
+        out = torch.clamp(out, max=2 * self.exact - 1)
         return torch.where(near, x, out)
 
 
 class T5Attention(nn.Module):
-    def __init__(self, first=False, *, d, kv, heads, buckets, p):
+    def __init__(self, d, kv, heads, buckets, p, first=False):
         super().__init__()
-        self.first = first
         self.heads = heads
         self.kv = kv
         self.p = p
@@ -38,12 +36,8 @@ class T5Attention(nn.Module):
             self.relative_attention_bias = nn.Embedding(buckets, heads)
 
     def forward(self, x, memory, bias, mask):
-        out = bias
         if self.relative_attention_bias is not None:
-            out = self.relative_attention_bias(bias)
-        if self.first:
-            out = out.permute(2, 0, 1)
-        relative_attention_bias = out + mask if self.first else out
+            bias = self.relative_attention_bias(bias).permute(2, 0, 1) + mask
         q = self.q(x).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)  # heads x M x kv
         k = self.k(memory).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)
         v = self.v(memory).unflatten(-1, (self.heads, self.kv)).transpose(1, 2)
@@ -51,26 +45,25 @@ class T5Attention(nn.Module):
             q,
             k,
             v,
-            attn_mask=relative_attention_bias,
+            attn_mask=bias,
             dropout_p=self.p if self.training else 0.0,
             scale=1.0,
         )  # heads x M x kv
         x = self.o(torch.flatten(x.transpose(1, 2), 2))  # M x d
-        return x, relative_attention_bias
+        return x, bias
 
 
 class T5LayerSelfAttention(nn.Module):
     def __init__(self, first, d, kv, heads, buckets, p):
         super().__init__()
         self.p = p
-        self.SelfAttention = T5Attention(first=first, d=d, kv=kv, heads=heads, buckets=buckets, p=p)
+        self.SelfAttention = T5Attention(d, kv, heads, buckets, p, first=first)
         self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, bias, mask):
         out = self.layer_norm(x)  # M x d
         out, bias = self.SelfAttention(out, out, bias, mask)  # M x d
-        out = F.dropout(out, self.p, self.training)  # M x d
-        x = x + out  # M x d
+        x = x + F.dropout(out, self.p, self.training)  # M x d
         return x, bias
 
 
@@ -96,12 +89,11 @@ class T5LayerFF(nn.Module):
     def forward(self, x):  # M x d
         out = self.layer_norm(x)  # M x d
         out = self.DenseReluDense(out)  # M x d
-        out = F.dropout(out, self.p, self.training)  # M x d
-        return x + out  # M x d
+        return x + F.dropout(out, self.p, self.training)  # M x d
 
 
 class T5EncoderBlock(nn.Module):
-    def __init__(self, first=False, *, d, kv, heads, hidden, buckets, p):
+    def __init__(self, d, kv, heads, hidden, buckets, p, first=False):
         super().__init__()
         self.layer = nn.ModuleList([T5LayerSelfAttention(first, d, kv, heads, buckets, p), T5LayerFF(d, hidden, p)])
 
@@ -120,11 +112,8 @@ class Encoder(nn.Module):
         self.embed_tokens = shared
         self.block = nn.ModuleList(
             [
-                T5EncoderBlock(first=True, d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p),
-                *[
-                    T5EncoderBlock(d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p)
-                    for _ in range(depth - 1)
-                ],
+                T5EncoderBlock(d, kv, heads, hidden, buckets, p, first=True),
+                *[T5EncoderBlock(d, kv, heads, hidden, buckets, p) for _ in range(depth - 1)],
             ]
         )
         self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
@@ -132,11 +121,9 @@ class Encoder(nn.Module):
     def forward(self, x, mask):
         words = F.dropout(x, self.p, self.training)  # T x d
         places = torch.arange(x.shape[1], device=x.device)  # T
-        x = places.unsqueeze(1)  # T x 1
-        distance = places - x  # T x T
+        distance = places - places.unsqueeze(1)  # T x T
         after = (distance > 0).long() * self.factor  # T x T
-        x = self.bias(torch.abs(distance))  # T x T
-        bias = after + x  # T x T
+        bias = after + self.bias(torch.abs(distance))  # T x T
         out, bias2 = self.block[0](words, bias, mask)  # T x d
         for layer in self.block[1:]:
             out, _ = layer(out, bias2, mask)  # T x d
@@ -147,18 +134,17 @@ class T5LayerCrossAttention(nn.Module):
     def __init__(self, d, kv, heads, buckets, p):
         super().__init__()
         self.p = p
-        self.EncDecAttention = T5Attention(d=d, kv=kv, heads=heads, buckets=buckets, p=p)
+        self.EncDecAttention = T5Attention(d, kv, heads, buckets, p)
         self.layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, memory, mask):
         out = self.layer_norm(x)  # S x d
         out, _ = self.EncDecAttention(out, memory, mask, mask)  # S x d
-        out = F.dropout(out, self.p, self.training)  # S x d
-        return x + out  # S x d
+        return x + F.dropout(out, self.p, self.training)  # S x d
 
 
 class T5DecoderBlock(nn.Module):
-    def __init__(self, first=False, *, d, kv, heads, hidden, buckets, p):
+    def __init__(self, d, kv, heads, hidden, buckets, p, first=False):
         super().__init__()
         self.layer = nn.ModuleList(
             [
@@ -183,19 +169,15 @@ class Decoder(nn.Module):
         self.embed_tokens = shared
         self.block = nn.ModuleList(
             [
-                T5DecoderBlock(first=True, d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p),
-                *[
-                    T5DecoderBlock(d=d, kv=kv, heads=heads, hidden=hidden, buckets=buckets, p=p)
-                    for _ in range(decoder_depth - 1)
-                ],
+                T5DecoderBlock(d, kv, heads, hidden, buckets, p, first=True),
+                *[T5DecoderBlock(d, kv, heads, hidden, buckets, p) for _ in range(decoder_depth - 1)],
             ]
         )
         self.final_layer_norm = nn.RMSNorm(d, eps=1e-6)
 
     def forward(self, x, encoder, mask):
         places = torch.arange(x.shape[1], device=x.device)  # S
-        out = places.unsqueeze(1)  # S x 1
-        bias = self.bias(torch.clamp(out - places, min=0))  # S x S
+        bias = self.bias(torch.clamp(places.unsqueeze(1) - places, min=0))  # S x S
         later = torch.full(
             (x.shape[1], x.shape[1]),
             float("-inf"),

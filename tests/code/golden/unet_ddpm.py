@@ -231,8 +231,7 @@ class UNet2DModel(nn.Module):
         x = torch.arange(self.end, device=sample.device)  # widths[0]//2
         x = x.to(next(self.parameters()).dtype) * -math.log(10000) / self.divisor  # widths[0]//2
         rates = torch.exp(x)  # widths[0]//2
-        x = timestep.unsqueeze(1)  # 1
-        angles = x * rates  # widths[0]//2
+        angles = timestep.unsqueeze(1) * rates  # widths[0]//2
         cosines = torch.cos(angles)  # widths[0]//2
         x = torch.sin(angles)  # widths[0]//2
         x = torch.cat([x, cosines], dim=-1)  # widths[0]

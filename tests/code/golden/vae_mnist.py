@@ -19,8 +19,7 @@ class VAE(nn.Module):
         fc21 = self.fc21(fc1)  # 20
         fc22 = self.fc22(fc1)  # 20
         noise = torch.randn_like(fc22)  # 20
-        x = torch.exp(fc22 * 0.5)  # 20
-        spread = x * noise  # 20
+        spread = torch.exp(fc22 * 0.5) * noise  # 20
         x = fc21 + spread if self.training else fc21  # 20
         x = F.relu(self.fc3(x))  # 400
         x = torch.sigmoid(self.fc4(x))  # 784

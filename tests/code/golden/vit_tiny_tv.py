@@ -26,8 +26,7 @@ class EncoderBlock(nn.Module):
         output, _ = self.self_attention(out, out, out, need_weights=False)  # M x d
         x = output + x  # M x d
         out = self.ln_2(x)  # M x d
-        out = self.mlp(out)  # M x d
-        return out + x  # M x d
+        return self.mlp(out) + x  # M x d
 
 
 class Encoder(nn.Module):
@@ -38,8 +37,7 @@ class Encoder(nn.Module):
         self.ln = nn.LayerNorm(d, eps=1e-6)
 
     def forward(self, x):  # in_length x d
-        x = x + self.pos_embedding  # in_length x d
-        x = self.layers(x)  # in_length x d
+        x = self.layers(x + self.pos_embedding)  # in_length x d
         return self.ln(x)  # in_length x d
 
 

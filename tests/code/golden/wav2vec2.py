@@ -105,11 +105,9 @@ class EncoderLayer(nn.Module):
         self.final_layer_norm = nn.LayerNorm(d)
 
     def forward(self, x):  # ((L + 10) // 20 - 1) x d
-        out = self.attention(x)  # ((L + 10) // 20 - 1) x d
-        x = x + out  # ((L + 10) // 20 - 1) x d
+        x = x + self.attention(x)  # ((L + 10) // 20 - 1) x d
         layer_norm = self.layer_norm(x)  # ((L + 10) // 20 - 1) x d
-        x = self.feed_forward(layer_norm)  # ((L + 10) // 20 - 1) x d
-        x = layer_norm + x  # ((L + 10) // 20 - 1) x d
+        x = layer_norm + self.feed_forward(layer_norm)  # ((L + 10) // 20 - 1) x d
         return self.final_layer_norm(x)  # ((L + 10) // 20 - 1) x d
 
 

@@ -16,11 +16,9 @@ class ResidualBlock(nn.Module):
     def forward(self, x):  # residual x T
         conv0, conv1 = self.conv(F.pad(x, (self.dilation, 0))).chunk(2, dim=1)  # gate//2 x T
         filter_ = torch.tanh(conv0)  # gate//2 x T
-        out = torch.sigmoid(conv1)  # gate//2 x T
-        gated = filter_ * out  # gate//2 x T
+        gated = filter_ * torch.sigmoid(conv1)  # gate//2 x T
         conv_skip = self.conv_skip(gated)  # skip x T
-        out = self.conv_res(gated)  # residual x T
-        x = out + x  # residual x T
+        x = self.conv_res(gated) + x  # residual x T
         return x, conv_skip
 
 

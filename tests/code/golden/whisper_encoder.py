@@ -39,12 +39,10 @@ class WhisperEncoderLayer(nn.Module):
 
     def forward(self, x):  # M x d
         out = self.self_attn_layer_norm(x)  # M x d
-        out = F.dropout(self.self_attn(out), self.p, self.training)  # M x d
-        attended = x + out  # M x d
+        attended = x + F.dropout(self.self_attn(out), self.p, self.training)  # M x d
         x = self.final_layer_norm(attended)  # M x d
         x = F.gelu(self.fc1(x))  # M x hidden
-        fc2 = F.dropout(self.fc2(x), self.p, self.training)  # M x d
-        return attended + fc2  # M x d
+        return attended + F.dropout(self.fc2(x), self.p, self.training)  # M x d
 
 
 class WhisperEncoder(nn.Module):
@@ -71,7 +69,6 @@ class WhisperEncoder(nn.Module):
         out = F.gelu(self.conv1(x))  # d x frames
         conv2 = F.gelu(self.conv2(out)).transpose(1, 2)  # (frames-1)//2+1 x d
         places = torch.arange(conv2.shape[1], device=conv2.device)  # (frames-1)//2+1
-        embed_positions = self.embed_positions(places)  # (frames-1)//2+1 x d
-        x = F.dropout(conv2 + embed_positions, self.p, self.training)  # (frames-1)//2+1 x d
+        x = F.dropout(conv2 + self.embed_positions(places), self.p, self.training)  # (frames-1)//2+1 x d
         x = self.layers(x)  # (frames-1)//2+1 x d
         return self.layer_norm(x)  # (frames-1)//2+1 x d
