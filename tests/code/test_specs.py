@@ -18,6 +18,7 @@ from netspec.python.allowlist import check
 from netspec.runtime.network.printed import module_class
 from netspec.tensors import Tensor
 from netspec.views.code.closed import closed
+from netspec.views.code.root_arguments import _found
 from tests.reviewed import assert_reviewed
 
 ROOT = Path(__file__).parent.parent.parent
@@ -44,7 +45,8 @@ def example(tensor: Tensor) -> torch.Tensor:
 def test_the_module_is_what_the_graph_says(path: Path) -> None:
     spec = netspec.load(path)
     source = spec.source()
-    check(source, closed([spec.graph]))
+    beside = _found(spec.document).beside if " when " in spec.text else ()  # what its parameters may also have there
+    check(source, closed([spec.graph, *beside]))
     assert source == netspec.load(path).source()
     with torch.device("meta"), patch.object(torch.fx.experimental._config, "meta_nonzero_assume_all_nonzero", True):
         net = module_class(source, spec.name)().eval()
