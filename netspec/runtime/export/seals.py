@@ -91,7 +91,7 @@ class SealedPy(Sealed):
         if sha256(self.path) != self.manifest["sha256"]:
             return "its bytes are not those that were written"
         head, text = _header(self.beside)
-        before, _, after = text.partition(json.dumps(self.said.metadata[MANIFEST]))
+        before, _, after = text.partition(json_text(self.said.metadata[MANIFEST]))
         if _sum_of_weights(self.beside, head, before + after) != self.manifest.get("beside"):
             return f"{self.beside.name} is not what was written beside it"
         return ""
@@ -104,11 +104,11 @@ def seal_py(file: Path, said: Mapping[str, Any]) -> None:
     known = json.loads(text)
     about = dict(known.pop(METADATA, {}))
     sums = {"sha256": sha256(file), "beside": UNKNOWN}
-    written = json.dumps({METADATA: {**about, MANIFEST: json_text({**said, **sums})}, **known})
+    written = json_text({METADATA: {**about, MANIFEST: json_text({**said, **sums})}, **known})
     written += " " * (-len(written) % 8)
-    before, _, after = written.partition(json.dumps(json_text({**said, **sums})))
+    before, _, after = written.partition(json_text(json_text({**said, **sums})))
     sums["beside"] = _sum_of_weights(weights, begin, before + after)
-    header = f"{before}{json.dumps(json_text({**said, **sums}))}{after}".encode()
+    header = f"{before}{json_text(json_text({**said, **sums}))}{after}".encode()
     made = weights.with_name(f"{weights.name}.sealed")
     with weights.open("rb") as stream, made.open("wb") as other:
         stream.seek(begin)
