@@ -105,7 +105,7 @@ def seal_py(file: Path, said: Mapping[str, Any]) -> None:
     about = dict(known.pop(METADATA, {}))
     sums = {"sha256": sha256(file), "beside": UNKNOWN}
     written = json_text({METADATA: {**about, MANIFEST: json_text({**said, **sums})}, **known})
-    written += " " * (-len(written) % 8)
+    written += " " * (-len(written.encode()) % 8)
     before, _, after = written.partition(json_text(json_text({**said, **sums})))
     sums["beside"] = _sum_of_weights(weights, begin, before + after)
     header = f"{before}{json_text(json_text({**said, **sums}))}{after}".encode()
