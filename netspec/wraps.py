@@ -266,11 +266,6 @@ def is_adapter(name: str) -> bool:
     return name.endswith(SMALL)
 
 
-def torch_name(op: Layer) -> str:
-    """The class of torch that a layer is, of those that are adapted: FC is Linear."""
-    return next(name for name in ADAPTED if _is(op, name))
-
-
 def _is(op: Layer, name: str) -> bool:
     """Whether a layer is of the class of this name, or of one that is derived from it."""
     return not op.origin and any(cls.__name__ == name for cls in type(op).__mro__)

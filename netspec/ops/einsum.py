@@ -123,10 +123,8 @@ def _place(label: str) -> tuple[bool, str]:
 
 def _spread(x: Held, names: Labels, order: Labels) -> Held:
     """An input with an axis for each letter, of size 1 where it has none; of a letter that comes twice the diagonal."""
-    axes = [names.index(label) for label in order if label in names]
     strides = [sum((x.strides[at] for at, name in enumerate(names) if name == label), 0) for label in order]
     shape = [x.shape[names.index(label)] if label in names else 1 for label in order]
-    assert len(axes) == len(set(names))
     return replace(x, shape=tuple(shape), strides=tuple(strides))
 
 
