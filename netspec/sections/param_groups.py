@@ -46,16 +46,15 @@ class Group:
     """The kind of layer, or the pattern."""
     options: Mapping[str, Any]
     """Options of the optimizer by name, such as lr and weight_decay, or another one; and a schedule."""
+    path: Path
+    parameters: frozenset[str] = frozenset()
+    """The names of the network's parameters that it matches, once the network is known."""
 
     @property
     def schedule(self) -> Scheduler | None:
         """The schedule of its own; None where it moves with the others."""
         found: Scheduler | None = self.options.get(SCHEDULE)
         return found
-
-    path: Path
-    parameters: frozenset[str] = frozenset()
-    """The names of the network's parameters that it matches, once the network is known."""
 
 
 def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> tuple[Group, ...]:
@@ -78,24 +77,34 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
 
 
 def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> dict[str, Any]:
-    """The options of one line, checked with the others of the optimizer, or another optimizer. Raises Refused."""
-    if isinstance(value, dict) and value.get(SCHEDULE) is not None:
-        own = {SCHEDULE: _schedule(value[SCHEDULE], (*path, SCHEDULE), lookup)}
-        rest = {key: each for key, each in value.items() if key != SCHEDULE}
+    """What one line gives: options of the optimizer there is, or another one, and a schedule. Raises Refused."""
+    rest = dict(value) if isinstance(value, dict) else value
+    found: dict[str, Any] = {}
+    if isinstance(rest, dict) and rest.get(SCHEDULE) is not None:
+        found[SCHEDULE] = _schedule(rest.pop(SCHEDULE), (*path, SCHEDULE), lookup)
         if not rest:
-            return own
-        if rest.keys() == {OTHER}:
-            return _options(rest[OTHER], (*path, OTHER), optimizer, lookup) | own
-        return _options(rest, path, optimizer, lookup) | own
+            return found
+    if isinstance(rest, dict) and rest.keys() == {OTHER}:
+        return found | {OTHER: _other(rest[OTHER], (*path, OTHER), lookup)}
+    if _names_one(rest):
+        return found | {OTHER: _other(rest, path, lookup)}
+    return found | _of_optimizer(rest, path, optimizer, lookup)
+
+
+def _other(value: Any, path: Path, lookup: Lookup) -> Optimizer:
+    """Another optimizer for a group. Raises Refused."""
+    other, _ = read_entry(value, path, OPTIMIZERS, lookup)
+    for field, text in other.problems():
+        raise Refused(Problem("contradiction", f"{other.said}: {field} {text}", At(path)))
+    if not other.takes_groups:
+        text = f"{other.said} updates all parameters, and so none of a group"
+        raise Refused(Problem("contradiction", text, At(path), "Take another optimizer here, such as adamw."))
+    return other
+
+
+def _of_optimizer(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> dict[str, Any]:
+    """Options of the optimizer there is, checked with its others. Raises Refused."""
     cls, at = type(optimizer), At(path)
-    if _names_one(value):
-        other, _ = read_entry(value, path, OPTIMIZERS, lookup)
-        for field, text in other.problems():
-            raise Refused(Problem("contradiction", f"{other.said}: {field} {text}", at))
-        if not other.takes_groups:
-            text = f"{other.said} updates all parameters, and so none of a group"
-            raise Refused(Problem("contradiction", text, at, "Take another optimizer here, such as adamw."))
-        return {OTHER: other}
     if isinstance(value, str):
         given = arguments(bare_call(value, path), cls, lookup, path)
     elif isinstance(value, dict):
