@@ -47,10 +47,10 @@ train: {loss: mse, optimizer: muon lr=0.02}
                 wrong.setdefault(own, []).append(name)
         for own, names in wrong.items():
             text = f"{own.said} takes matrices and filters only, and {_told(names)} of other shapes"
-            keys = _keys(graph, names, trained)
-            hint = f"Give them to another optimizer: groups: {{{', '.join(f'{key}: adamw lr=1e-3' for key in keys)}}}"
-            if path != ("train",):
-                hint = "Take another optimizer, such as adamw."
+            hint = "Take another optimizer, such as adamw."
+            if path == ("train",):  # what a player trains has no groups
+                lines = ", ".join(f"{key}: adamw lr=1e-3" for key in _keys(graph, names, trained))
+                hint = f"Give them to another optimizer: groups: {{{lines}}}"
             yield self.problem(text, At((*path, "optimizer")), hint)
 
 

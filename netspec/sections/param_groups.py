@@ -78,17 +78,15 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
 
 def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> dict[str, Any]:
     """What one line gives: options of the optimizer there is, or another one, and a schedule. Raises Refused."""
-    rest = dict(value) if isinstance(value, dict) else value
-    found: dict[str, Any] = {}
-    if isinstance(rest, dict) and rest.get(SCHEDULE) is not None:
-        found[SCHEDULE] = _schedule(rest.pop(SCHEDULE), (*path, SCHEDULE), lookup)
-        if not rest:
-            return found
-    if isinstance(rest, dict) and rest.keys() == {OTHER}:
-        return found | {OTHER: _other(rest[OTHER], (*path, OTHER), lookup)}
-    if _names_one(rest):
-        return found | {OTHER: _other(rest, path, lookup)}
-    return found | _of_optimizer(rest, path, optimizer, lookup)
+    if isinstance(value, dict) and value.get(SCHEDULE) is not None:
+        own = {SCHEDULE: _schedule(value[SCHEDULE], (*path, SCHEDULE), lookup)}
+        rest = {key: each for key, each in value.items() if key != SCHEDULE}
+        return _options(rest, path, optimizer, lookup) | own if rest else own
+    if isinstance(value, dict) and value.keys() == {OTHER}:
+        return {OTHER: _other(value[OTHER], (*path, OTHER), lookup)}
+    if _names_one(value):
+        return {OTHER: _other(value, path, lookup)}
+    return _of_optimizer(value, path, optimizer, lookup)
 
 
 def _other(value: Any, path: Path, lookup: Lookup) -> Optimizer:
