@@ -16,8 +16,8 @@ from netspec.words import listed
 class OptimizerRanks(Rule):
     """An optimizer is given parameters of as many axes as it takes.
 
-    Muon makes the step of a matrix orthogonal, and a bias or the scale of a norm is none. Those are given to another
-    optimizer by `groups`.
+    Muon makes the step of a matrix orthogonal, and a bias or the scale of a norm is no matrix: `groups` give those to
+    another optimizer.
     """
 
     code = "optimizer-ranks"

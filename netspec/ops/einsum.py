@@ -90,7 +90,10 @@ class Einsum(Op):
         return product(size for label, size in sizes.items() if label in needed)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """What the products of matrices keep that pairs of inputs are brought to, from left to right."""
+        """What the products of matrices keep that pairs of inputs are brought to, from left to right.
+
+        An axis is summed as soon as no input further right has it, as torch's einsum does (ATen/native/Linear.cpp).
+        """
         labels = self._labels([x.tensor for x in inputs])
         sizes = _sizes([x.tensor for x in inputs], labels)
         result = self._result(sizes)
