@@ -77,32 +77,24 @@ def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) ->
 
 
 def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> dict[str, Any]:
-    """What one line gives: options of the optimizer there is, or another one, and a schedule. Raises Refused."""
+    """The options of one line, checked with the others of the optimizer, or another optimizer. Raises Refused."""
     if isinstance(value, dict) and value.get(SCHEDULE) is not None:
         own = {SCHEDULE: _schedule(value[SCHEDULE], (*path, SCHEDULE), lookup)}
         rest = {key: each for key, each in value.items() if key != SCHEDULE}
-        return _options(rest, path, optimizer, lookup) | own if rest else own
-    if isinstance(value, dict) and value.keys() == {OTHER}:
-        return {OTHER: _other(value[OTHER], (*path, OTHER), lookup)}
-    if _names_one(value):
-        return {OTHER: _other(value, path, lookup)}
-    return _of_optimizer(value, path, optimizer, lookup)
-
-
-def _other(value: Any, path: Path, lookup: Lookup) -> Optimizer:
-    """Another optimizer for a group. Raises Refused."""
-    other, _ = read_entry(value, path, OPTIMIZERS, lookup)
-    for field, text in other.problems():
-        raise Refused(Problem("contradiction", f"{other.said}: {field} {text}", At(path)))
-    if not other.takes_groups:
-        text = f"{other.said} updates all parameters, and so none of a group"
-        raise Refused(Problem("contradiction", text, At(path), "Take another optimizer here, such as adamw."))
-    return other
-
-
-def _of_optimizer(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> dict[str, Any]:
-    """Options of the optimizer there is, checked with its others. Raises Refused."""
+        if not rest:
+            return own
+        if rest.keys() == {OTHER}:
+            return _options(rest[OTHER], (*path, OTHER), optimizer, lookup) | own
+        return _options(rest, path, optimizer, lookup) | own
     cls, at = type(optimizer), At(path)
+    if _names_one(value):
+        other, _ = read_entry(value, path, OPTIMIZERS, lookup)
+        for field, text in other.problems():
+            raise Refused(Problem("contradiction", f"{other.said}: {field} {text}", at))
+        if not other.takes_groups:
+            text = f"{other.said} updates all parameters, and so none of a group"
+            raise Refused(Problem("contradiction", text, at, "Take another optimizer here, such as adamw."))
+        return {OTHER: other}
     if isinstance(value, str):
         given = arguments(bare_call(value, path), cls, lookup, path)
     elif isinstance(value, dict):

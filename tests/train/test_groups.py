@@ -14,7 +14,6 @@ from torch import nn
 from torch.optim import lr_scheduler
 
 import netspec
-from netspec.optimizers.adam import AdamW
 from netspec.runtime.data.split import seeded
 from netspec.runtime.train.optimizers import make_optimizer, param_groups
 from netspec.runtime.train.run import train
@@ -267,16 +266,9 @@ def test_a_schedule_of_a_group_is_resumed_and_shown(tmp_path: Path, monkeypatch:
     assert "scheduler=PolynomialLR every=step: backbone.0.weight" in text(seen)
 
 
-@pytest.mark.parametrize("said", ["adamw lr=0.03", "{optimizer: adamw lr=0.03}", "{optimizer: {adamw: {lr: 0.03}}}"])
-def test_a_line_names_its_optimizer_with_a_key_or_without(said: str) -> None:
-    (group,) = section(netspec.loads(SCHEDULED, [f"train.groups={{head: {said}}}"])).groups
-    assert group.options == {"optimizer": AdamW(lr=0.03)}
-
-
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("train.groups.head={optimizer: lr=0.3, scheduler: cosine}", "'lr=0.3' is not a call"),
         ("train.groups.head={scheduler: plateau}", "follows what is measured"),
         ("train.groups.head={lr: 1, scheduler: onecycle max_lr=1}", "sets lr for all that it moves"),
         ("train.groups.head={optimizer: adagrad lr=1, scheduler: onecycle max_lr=1}", "moves the momentum"),
