@@ -37,10 +37,10 @@ UNNEEDED = (
 SCRIPT = """
 import gc, importlib.util, json, os, sys
 begun = []
-def stop(event, args):  # at the first look at torch, data is being read already, and torch is not there
+def look(event, args):  # at the first look at torch, data is being read already, and torch is not there
     if event == "import" and args[0] == "torch" and not begun:
         begun.append("netspec.runs.ahead" in sys.modules)
-sys.addaudithook(stop)
+sys.addaudithook(look)
 from netspec.cli import main
 def first(*_):
     print(json.dumps({"begun": begun, "modules": sorted(sys.modules), "frozen": gc.get_freeze_count()}), flush=True)
