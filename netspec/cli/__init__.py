@@ -12,6 +12,7 @@ from contextlib import contextmanager
 import click
 
 from netspec.cli.common import speaks, talk
+from netspec.cli.garbage import collecting
 from netspec.cli.group import LazyGroup, shows_traceback, traceback_option
 from netspec.errors import DataError, NetspecError, UsageError
 from netspec.text.report import MisfitError, SpecError
@@ -49,23 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if COMPLETE in os.environ:
         sys.exit(complete(os.environ[COMPLETE]))
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with _collecting(seldom=not LONG & set(given[:2])):
+    with collecting(seldom=not LONG & set(given[:2])):
         sys.exit(_run(given))
-
-
-@contextmanager
-def _collecting(seldom: bool) -> Iterator[None]:
-    """Have Python collect garbage within it, perhaps `seldom`, and as before afterwards."""
-    before, thresholds = gc.isenabled(), gc.get_threshold()
-    if seldom:
-        gc.set_threshold(MADE, *thresholds[1:])
-    gc.enable()
-    try:
-        yield
-    finally:
-        if not before:
-            gc.disable()
-        gc.set_threshold(*thresholds)
 
 
 def complete(instruction: str) -> int:
