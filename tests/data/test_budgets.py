@@ -163,6 +163,8 @@ def test_archives_that_lie(tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / "a.npz", "w", packing) as archive:
             archive.writestr("x.npy", stream.getvalue())
             archive.writestr("y.npy", stream.getvalue())
+        with opened(tmp_path / "a.npz") as lying, pytest.raises(DataError, match="packed in a way"):
+            lying.header("x")
         with pytest.raises(DataError, match="packed in a way that numpy does not pack"):
             section("npz a.npz").source.read(Files(tmp_path))
 
