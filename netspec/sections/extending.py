@@ -110,9 +110,7 @@ class _Others:
                 source = _put(source, path, network_of(read, Path(name).parent, run))
         return source
 
-    def _read(
-        self, name: object, at: At, source: Source, folder: Path | None, within: Sequence[Path]
-    ) -> Source:
+    def _read(self, name: object, at: At, source: Source, folder: Path | None, within: Sequence[Path]) -> Source:
         """One of the specs that a spec extends, over those that it extends itself. Raises SpecError."""
 
         def refused(message: str, hint: str) -> SpecError:

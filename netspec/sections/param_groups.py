@@ -145,7 +145,7 @@ def _names_one(value: Any, cls: type[Optimizer]) -> bool:
     if not isinstance(word, str) or "=" in word:
         return False
     known = bool(OPTIMIZERS.find(word))
-    return known or not nearest(word, [*cls.fields, *cls.flags]) and bool(nearest(word, OPTIMIZERS.words()))
+    return known or (not nearest(word, [*cls.fields, *cls.flags]) and bool(nearest(word, OPTIMIZERS.words())))
 
 
 def _is_single(value: Any) -> bool:

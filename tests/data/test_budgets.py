@@ -15,6 +15,7 @@ import pytest
 from netspec.datasets import csv, files
 from netspec.datasets.csv import CSV
 from netspec.datasets.files import Budget, Files
+from netspec.datasets.npz import opened
 from netspec.errors import DataError
 from netspec.runtime.data.loading import load_data
 from tests.data.writing import idx_bytes, section
