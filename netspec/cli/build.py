@@ -25,6 +25,8 @@ def command(
 ) -> None:
     """Print the network as readable Python that needs only torch."""
     loaded = load(spec, overrides, max_params, max_memory, or_stdin=True)
+    if fold and not loaded.graph.weights.freeze.adapters:
+        talk(f"{loaded.name} has no lora, so --fold changes nothing")
     printed = (loaded.folded() if fold else loaded).source()
     if output is None:
         click.echo(printed, nl=False)

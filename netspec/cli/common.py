@@ -125,15 +125,19 @@ def load(
     max_memory: int | None = None,
     *,
     or_stdin: bool = False,
+    advised: bool = False,
 ) -> Spec:
-    """The spec, whole and checked; its warnings go to stderr. `-` is that on stdin, if it may be. Raises SpecError."""
+    """The spec, whole and checked; its warnings go to stderr. `-` is that on stdin, if it may be. Raises SpecError.
+
+    What is worth knowing and no warning is told by `check`, and where one is to be `advised`.
+    """
     from netspec.api.spec import load as load_spec
     from netspec.text.report import report
 
     limits: Any = {"max_params": max_params, "max_memory": max_memory}
     loaded = read(spec, overrides, **limits) if or_stdin else load_spec(spec, overrides, root=root(), **limits)
-    if loaded.warnings:
-        talk(report(loaded.warnings, loaded.document.source))
+    if told := [each for each in loaded.warnings if advised or each.severity != "info"]:
+        talk(report(told, loaded.document.source))
     return loaded
 
 

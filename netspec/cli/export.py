@@ -23,7 +23,7 @@ from netspec.cli.common import (
 from netspec.cli.targets import Exported
 from netspec.errors import UsageError
 from netspec.vocabulary import EXPORTERS
-from netspec.words import printable
+from netspec.words import few, listed, printable
 
 if TYPE_CHECKING:
     from netspec.api.spec import Spec
@@ -64,7 +64,7 @@ def command(
     allow_outside: bool,
     as_json: bool,
 ) -> None:
-    """Export the best weights of a run, or a spec's network as it is initialised.
+    """Export the best weights of a run, or a spec's network with those that it loads or is initialised with.
 
     The file is run, ONNX in ONNX Runtime, and compared with what training stored of a run's outputs, at batch 1, 2 and
     5 and on validation data; of weights without such outputs with torch. Where they differ by more than the tolerance,
@@ -91,7 +91,7 @@ def command(
         output = output or Path(f"{spec.name}{_extension(spec, extension)}")
         for each in _files(spec, output):
             need_writable(each, inputs_of(spec))
-        talk("no run is named, so the weights are those the network starts with")
+        talk(f"no run is named, so the weights are {_begun(spec)}")
         report = spec.export(output, **how)
     if report.note:
         talk(report.note)
@@ -102,6 +102,15 @@ def command(
                    "compared": report.compared or None})  # fmt: skip
     else:
         show(described(report))
+
+
+def _begun(spec: Spec) -> str:
+    """Which weights a network has that was never trained. Raises DataError where those that it loads do not fit."""
+    found = spec.fitted()
+    if found is None:
+        return "those the network starts with"
+    files = listed(printable(load.file) for load in found.loads)
+    return f"those of {files}" + (f", but for {few(found.fresh)}, which start fresh" if found.fresh else "")
 
 
 def _files(spec: Spec, output: Path) -> list[Path]:

@@ -48,6 +48,9 @@ def command(
 
     With --train, memory and arithmetic of a training step are told as formulas, and only --measure runs something.
     """
+    for name, number in sizes:
+        if dict(sizes)[name] != number:
+            raise UsageError(f"--size gives {name} twice, as {number} and {dict(sizes)[name]}: keep one of them")
     loaded = load(spec, overrides, max_params, max_memory, or_stdin=True)
     if of_training:
         _show_training(loaded, samples, dict(sizes), fit, measure=measure, as_json=as_json)

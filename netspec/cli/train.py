@@ -213,7 +213,7 @@ def _experiment(
     """
     overriding = spec is not None and run is not None and "=" in spec and not Path(spec).exists()
     if spec is not None and not overriding:
-        return load(spec, overrides, max_params, max_memory), ""
+        return load(spec, overrides, max_params, max_memory, advised=True), ""
     if run is None:
         raise click.UsageError("name the SPEC that is trained, or the run that goes on: --resume RUN")
     from netspec.api.run import Run

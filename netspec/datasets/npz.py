@@ -179,9 +179,10 @@ class Archive:
 
     def header(self, name: str) -> Header:
         """What one array announces. Raises DataError."""
-        member = self._member(name)
+        member, label = self._member(name), self.label(name)
+        self._need_known(member, label)
         with self._archive.open(member) as stream:
-            return read_header(stream, member.file_size, self.label(name))
+            return read_header(stream, member.file_size, label)
 
     def plain(self, name: str) -> Array:
         """One array as it was saved. Raises DataError."""
@@ -203,10 +204,14 @@ class Archive:
             raise DataError(f"{show(self.path)} has no array {name!r}. {printable(hint)}")
         return self._members[name]
 
-    def _unpacked(self, stream: IO[bytes], member: zipfile.ZipInfo, label: str) -> Array:
-        """A packed array, in bounds. Raises DataError."""
+    def _need_known(self, member: zipfile.ZipInfo, label: str) -> None:
+        """Refuse what numpy never packs. Raises DataError."""
         if member.compress_type not in PACKINGS:
             raise DataError(f"{label} is packed in a way that numpy does not pack. Write it with numpy.savez.")
+
+    def _unpacked(self, stream: IO[bytes], member: zipfile.ZipInfo, label: str) -> Array:
+        """A packed array, in bounds. Raises DataError."""
+        self._need_known(member, label)
         if member.file_size > MAX_UNPACKED:
             raise DataError(f"{label} unpacks to {member.file_size:,} bytes, at most {MAX_UNPACKED:,} are read")
         return read_npy(stream, member.file_size, label, self._budget)

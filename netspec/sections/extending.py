@@ -40,7 +40,8 @@ def laid(source: Source, folder: Path | None, overrides: Sequence[str], root: Pa
     """
     first = [text for text in overrides if override_path(text.partition("=")[0])[:1] in FIRST]
     others = _Others(folder, root)
-    whole = others.under(overridden(source, first), folder, 0)
+    own = [real(Path(source.file.name))] if folder is not None else []
+    whole = others.under(overridden(source, first), folder, own)
     late = [text for text in overrides if in_network(override_path(text.partition("=")[0]))]
     whole = overridden(whole, [text for text in overrides if text not in (*first, *late)])
     return overridden(others.beside(whole), late)
@@ -60,11 +61,14 @@ class _Others:
     root: Path | None
     count: int = 0
 
-    def under(self, source: Source, folder: Path | None, depth: int) -> Source:
-        """`source`, which stands in a folder, over the specs that it extends, of which later ones lie over earlier."""
+    def under(self, source: Source, folder: Path | None, within: Sequence[Path]) -> Source:
+        """`source`, which stands in a folder, over the specs that it extends, of which later ones lie over earlier.
+
+        `within` are the files that are being read for each other, itself the last.
+        """
         if not isinstance(source.data, dict):
             return source
-        source = self._using(source, folder, depth)
+        source = self._using(source, folder, within)
         named = source.data.get(EXTENDS)
         if named is None:
             return source
@@ -72,12 +76,12 @@ class _Others:
         whole: Source | None = None
         for place, name in enumerate(names):
             at = At((EXTENDS, place) if isinstance(named, list) else (EXTENDS,))
-            base = self._read(name, at, source, folder, depth)
+            base = self._read(name, at, source, folder, within)
             whole = base if whole is None else merged(whole, base)
         whole = source if whole is None else merged(whole, source)
         return _without(whole, EXTENDS)
 
-    def _using(self, source: Source, folder: Path | None, depth: int) -> Source:
+    def _using(self, source: Source, folder: Path | None, within: Sequence[Path]) -> Source:
         """`source` over the blocks of the files that it uses."""
         named = source.data.get(USE)
         if not isinstance(named, dict):
@@ -87,7 +91,7 @@ class _Others:
             problem = _no_name(name, at)
             if problem is not None:
                 raise SpecError([problem], source)
-            other = self._read(file, At((USE, name)), source, folder, depth)
+            other = self._read(file, At((USE, name)), source, folder, within)
             brought = brought_in(other, name)
             if not brought.data["blocks"]:
                 text = f"{printable(str(file))!r} has no blocks"
@@ -102,11 +106,11 @@ class _Others:
         for path in network_places(source.data):
             if isinstance(name := _at(source.data, path), str):
                 run = name if self.folder is not None and (self.folder / name).is_dir() else ""
-                read = self._read(f"{name}/spec.yaml" if run else name, At(path), source, self.folder, 0)
+                read = self._read(f"{name}/spec.yaml" if run else name, At(path), source, self.folder, ())
                 source = _put(source, path, network_of(read, Path(name).parent, run))
         return source
 
-    def _read(self, name: object, at: At, source: Source, folder: Path | None, depth: int) -> Source:
+    def _read(self, name: object, at: At, source: Source, folder: Path | None, within: Sequence[Path]) -> Source:
         """One of the specs that a spec extends, over those that it extends itself. Raises SpecError."""
 
         def refused(message: str, hint: str) -> SpecError:
@@ -131,13 +135,17 @@ class _Others:
             a_run = "/spec.yaml" if at.path[0] == "train" else ""  # a network beside is named by the folder of its run
             there = [os.path.relpath(other, folder).removesuffix(a_run) for other in found]
             raise refused(f"{printable(name)!r} is not a file", offered(name, there))
+        if real(path) in within:
+            circle = [*within[within.index(real(path)) :], real(path)]
+            way = " -> ".join(printable(os.path.relpath(each, folder)) for each in circle)
+            raise refused(f"this leads back to where it began: {way}", "Take it out, or name another spec.")
         self.count += 1
-        if depth >= MAX_EXTENDS or self.count > MAX_FILES:
+        if len(within) > MAX_EXTENDS or self.count > MAX_FILES:
             what = f"more than {MAX_EXTENDS} specs extend each other in a row"
             raise refused(
-                what if depth >= MAX_EXTENDS else f"more than {MAX_FILES} specs are extended", "Do with fewer."
+                what if len(within) > MAX_EXTENDS else f"more than {MAX_FILES} specs are extended", "Do with fewer."
             )
-        return self.under(read_file(path), path.parent, depth + 1)
+        return self.under(read_file(path), path.parent, [*within, real(path)])
 
 
 def _at(data: Any, path: PathTo) -> Any:

@@ -24,6 +24,7 @@ from netspec.optimizers.base import Optimizer
 from netspec.schedulers.base import Scheduler
 from netspec.schedulers.plateau import ReduceLROnPlateau
 from netspec.vocabulary import OPTIMIZERS, SCHEDULERS
+from netspec.words import did_you_mean, nearest, printable
 
 WHOLE: Final = ("foreach", "fused")
 """Options that say how all parameters are updated, whatever their group."""
@@ -81,23 +82,23 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
     if isinstance(value, dict) and value.get(SCHEDULE) is not None:
         own = {SCHEDULE: _schedule(value[SCHEDULE], (*path, SCHEDULE), lookup)}
         rest = {key: each for key, each in value.items() if key != SCHEDULE}
-        if not rest:
-            return own
-        if rest.keys() == {OTHER}:
-            return _options(rest[OTHER], (*path, OTHER), optimizer, lookup) | own
-        return _options(rest, path, optimizer, lookup) | own
+        return own | (_options(rest, path, optimizer, lookup) if rest else {})
     cls, at = type(optimizer), At(path)
-    if _names_one(value):
-        other, _ = read_entry(value, path, OPTIMIZERS, lookup)
-        for field, text in other.problems():
-            raise Refused(Problem("contradiction", f"{other.said}: {field} {text}", at))
-        if not other.takes_groups:
-            text = f"{other.said} updates all parameters, and so none of a group"
-            raise Refused(Problem("contradiction", text, at, "Take another optimizer here, such as adamw."))
-        return {OTHER: other}
+    if isinstance(value, dict) and value.get(OTHER) is not None:
+        for key in value.keys() - {OTHER}:
+            text = f"{key} stands beside an optimizer, whose options stand in its own row"
+            refused = Problem("bad-argument", text, At((*path, key), on_key=True), f"As in {OTHER}: adamw lr=1e-3.")
+            raise Refused(refused)
+        return {OTHER: _other(value[OTHER], (*path, OTHER), lookup)}
+    if _names_one(value, cls):
+        return {OTHER: _other(value, path, lookup)}
     if isinstance(value, str):
         given = arguments(bare_call(value, path), cls, lookup, path)
     elif isinstance(value, dict):
+        for key in value.keys() - cls.fields.keys():
+            if hint := did_you_mean(str(key), (SCHEDULE, OTHER)):
+                text = f"a group has no {printable(str(key))!r}"
+                raise Refused(Problem("unknown-argument", text, At((*path, key), on_key=True), hint))
         given = long_arguments(value, cls, lookup, path)
     else:
         raise Refused(Problem("bad-value", f"expected options of {cls.called()}", at, EXAMPLE))
@@ -114,6 +115,17 @@ def _options(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> di
     return {name: getattr(made, name) for name in given.values}
 
 
+def _other(value: Any, path: Path, lookup: Lookup) -> Optimizer:
+    """The optimizer of a group's own. Raises Refused."""
+    other, _ = read_entry(value, path, OPTIMIZERS, lookup)
+    for field, text in other.problems():
+        raise Refused(Problem("contradiction", f"{other.said}: {field} {text}", At(path)))
+    if not other.takes_groups:
+        text = f"{other.said} updates all parameters, and so none of a group"
+        raise Refused(Problem("contradiction", text, At(path), "Take another optimizer here, such as adamw."))
+    return other
+
+
 def _schedule(value: Any, path: Path, lookup: Lookup) -> Scheduler:
     """A schedule of a group's own, which follows no measured value. Raises Refused."""
     entry, given = read_entry(value, path, SCHEDULERS, lookup)
@@ -126,10 +138,13 @@ def _schedule(value: Any, path: Path, lookup: Lookup) -> Scheduler:
     return entry
 
 
-def _names_one(value: Any) -> bool:
-    """Whether a line says an optimizer, and no options of the one there is."""
+def _names_one(value: Any, cls: type[Optimizer]) -> bool:
+    """Whether a line says an optimizer, perhaps misspelt, and no options of the one there is, which is a `cls`."""
     word = value.partition(" ")[0] if isinstance(value, str) else next(iter(value), "") if _is_single(value) else ""
-    return isinstance(word, str) and bool(OPTIMIZERS.find(word))
+    if not isinstance(word, str) or "=" in word:
+        return False
+    known = bool(OPTIMIZERS.find(word))
+    return known or (not nearest(word, [*cls.fields, *cls.flags]) and bool(nearest(word, OPTIMIZERS.words())))
 
 
 def _is_single(value: Any) -> bool:

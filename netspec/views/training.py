@@ -334,12 +334,18 @@ def _names(names: Sequence[str]) -> str:
 
 
 def _table(found: Training) -> Iterator[str]:
-    """The rates, a column for each group whose rate differs."""
-    columns = [i for i, g in enumerate(found.groups) if g.rate not in [o.rate for o in found.groups[:i]]]
-    heads = ["epoch", "step", *("learning rate" if i == 0 else f"from {found.groups[i].rate:g}" for i in columns)]
+    """The rates, a column for each group whose rate, or schedule of its own, is no other's before it."""
+    moves = [(group.rate, group.options.get(SCHEDULE, "")) for group in found.groups]
+    columns = [i for i, each in enumerate(moves) if each not in moves[:i]]
+    heads = ["epoch", "step", *("learning rate" if i == 0 else _head(*moves[i]) for i in columns)]
     rows = [
         [f"{point.epoch:,}", f"{point.step:,}", *(f"{point.rates[i]:.4g}" for i in columns)] for point in found.rates
     ]
     widths = [max(len(row[i]) for row in [heads, *rows]) for i in range(len(heads))]
     for row in [heads, *rows]:
         yield "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
+
+
+def _head(rate: float, schedule: str) -> str:
+    """What stands over the rates of a group: `from 0.1 by StepLR`."""
+    return f"from {rate:g}" + (f" by {schedule.split()[0]}" if schedule else "")

@@ -15,6 +15,7 @@ import pytest
 from netspec.datasets import csv, files
 from netspec.datasets.csv import CSV
 from netspec.datasets.files import Budget, Files
+from netspec.datasets.npz import opened
 from netspec.errors import DataError
 from netspec.runtime.data.loading import load_data
 from tests.data.writing import idx_bytes, section
@@ -163,6 +164,8 @@ def test_archives_that_lie(tmp_path: Path) -> None:
         with zipfile.ZipFile(tmp_path / "a.npz", "w", packing) as archive:
             archive.writestr("x.npy", stream.getvalue())
             archive.writestr("y.npy", stream.getvalue())
+        with opened(tmp_path / "a.npz") as lying, pytest.raises(DataError, match="packed in a way"):
+            lying.header("x")
         with pytest.raises(DataError, match="packed in a way that numpy does not pack"):
             section("npz a.npz").source.read(Files(tmp_path))
 

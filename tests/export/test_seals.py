@@ -127,6 +127,18 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path: Path) -> None:
         verify_file(tmp_path / "a.pt2")
 
 
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    for packing, told in ((zipfile.ZIP_DEFLATED, "while decompressing"), (zipfile.ZIP_LZMA, "is not read")):
+        with zipfile.ZipFile(tmp_path / "net.pt2", "w", packing) as archive:
+            archive.writestr("net/extra/netspec.json", "{}" + " " * 100)
+            begin = archive.getinfo("net/extra/netspec.json").header_offset + 30 + len("net/extra/netspec.json")
+        with (tmp_path / "net.pt2").open("r+b") as stream:
+            stream.seek(begin)
+            stream.write(b"\xff" * 4)
+        with pytest.raises(DataError, match=told):
+            verify_file(tmp_path / "net.pt2")
+
+
 def test_without_a_compiler_the_bytes_are_compared(
     written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -267,4 +267,4 @@ def test_json_on_standard_input_is_told_from_a_table(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b'[{"width": 1, "kind": "x"}]')))
     assert ended("predict", runs["table"].parent / "logits.onnx", "-") == 4
-    assert "begins as JSON, and a table there is read as CSV" in capsys.readouterr().err
+    assert "standard input has no column" in capsys.readouterr().err

@@ -245,8 +245,12 @@ def test_other_folders_of_the_root_are_read_and_no_more(tmp_path: Path) -> None:
 
 
 def test_specs_that_extend_each_other_end(tmp_path: Path) -> None:
-    names = ", ".join(["top.yaml"] * 9)
-    assert "extend each other" in refused(tmp_path, f"extends: [{names}]\n")
+    assert "leads back to where it began: top.yaml -> top.yaml" in refused(tmp_path, "extends: top.yaml\n")
+    (tmp_path / "base.yaml").write_text("use: {b: top.yaml}\n")
+    assert "top.yaml -> base.yaml -> top.yaml" in refused(tmp_path, "extends: base.yaml\n")
+    for number in range(9):
+        (tmp_path / f"s{number}.yaml").write_text(f"extends: s{number + 1}.yaml\n")
+    assert "more than 8 specs extend each other" in refused(tmp_path, "extends: s0.yaml\n")
 
 
 def test_many_steps_are_moved_in_a_time_that_grows_with_them(tmp_path: Path) -> None:

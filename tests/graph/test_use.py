@@ -129,7 +129,7 @@ def test_what_is_wrong_is_told_where_it_is(tmp_path: Path, top: str, home: str, 
 
 
 def test_a_file_that_uses_itself_ends(tmp_path: Path) -> None:
-    assert "extend each other" in refused(tmp_path, TOP, HOME + "use: {again: home.yaml}\n")
+    assert "home.yaml -> home.yaml" in refused(tmp_path, TOP, HOME + "use: {again: home.yaml}\n")
 
 
 def test_the_command_line_says_which(tmp_path: Path) -> None:

@@ -357,6 +357,19 @@ def test_another_optimizer_is_told_and_what_it_cannot_take_is_refused() -> None:
         train(found.build(), section(found), classes())
 
 
+def test_an_optimizer_of_a_group_may_stand_under_its_name() -> None:
+    row, named = (spec("sgd", f"train.groups={{head: {way}}}") for way in ("adamw lr=1", "{optimizer: adamw lr=1}"))
+    assert section(row).groups[0].options == section(named).groups[0].options
+
+
+def test_groups_that_move_by_themselves_have_a_column_of_rates() -> None:
+    found = spec("sgd lr=0.1", "train.groups={head.bias: {scheduler: step 1 0.5}, norm: {scheduler: cosine}}")
+    lines = text(training("net", found.graph, found.experiment, 16)).splitlines()
+    heads = next(line for line in lines if line.startswith("epoch"))
+    assert heads.split("  ")[2:] == ["learning rate", "from 0.1 by CosineAnnealingLR", "from 0.1 by StepLR"]
+    assert lines[-1].split() == ["5", "5", "0.1", "0.009549", "0.00625"]
+
+
 @pytest.mark.parametrize("cls", [c for c in OPTIMIZERS.classes() if c.takes_groups], ids=lambda c: c.__name__)
 def test_torch_takes_every_option_for_a_group(cls: type[Any]) -> None:
     """What a line may give is what torch reads from a group."""
@@ -377,6 +390,10 @@ WRONG = [
     ("head: {}", "10:11", "without options", "For example"),
     ("head: lr=", "10:13", "a value is missing", ""),
     ("head: lbfgs", "10:11", "lbfgs updates all parameters", "such as adamw"),
+    ("head: adamv lr=1e-3", "10:11", "no optimizer 'adamv'", "Did you mean 'Adam'?"),
+    ("head: {optimizer: adamv}", "10:23", "no optimizer 'adamv'", "Did you mean 'Adam'?"),
+    ("head: {optimizer: adamw, lr: 1}", "10:30", "lr stands beside an optimizer", "As in optimizer: adamw lr=1e-3."),
+    ("head: {sched: cosine}", "10:12", "a group has no 'sched'", "Did you mean 'scheduler'?"),
     ("head: adamw fused=true foreach=true", "10:11", "exclude each other", ""),
 ]
 

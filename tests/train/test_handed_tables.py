@@ -87,6 +87,22 @@ def test_a_table_on_standard_input(
     assert capsys.readouterr().out == f"x: {values(run, tmp_path / 'new.csv')[0]:.4g}\n"
 
 
+def test_a_table_is_of_the_form_that_its_file_has(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "new.csv").write_text("ref;area;rooms;city\nx;1,5;2;Köln\n", "utf-8")
+    row = '{"ref": "x", "area": "1,5", "rooms": 2, "city": "Köln"}'
+    (tmp_path / "new.jsonl").write_text(row, "utf-8")
+    (tmp_path / "new.JSON").write_text(f"[{row}]", "utf-8")
+    wanted = values(run, tmp_path / "new.csv")
+    assert values(run, tmp_path / "new.jsonl") == wanted == values(run, tmp_path / "new.JSON")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(row.encode())))
+    with pytest.raises(SystemExit) as caught:
+        main(("predict", str(run), "-"))
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"x: {wanted[0]:.4g}\n"
+
+
 UNITS = """\
 netspec: 1
 input: 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import pickle
@@ -53,6 +54,15 @@ def test_tensors_are_found_under_whatever_is_around(held: Any, told: str, zipped
     found = load_file(tmp_path / "x.safetensors")
     assert found.keys() == STATE.keys()
     assert all(torch.equal(found[n], STATE[n]) and found[n].dtype == STATE[n].dtype for n in STATE)
+
+
+def test_an_archive_of_a_later_form_is_left_to_torch(tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "x.pth")
+    content = bytearray((tmp_path / "x.pth").read_bytes())
+    content[content.find(b"PK\x01\x02") + 6] = 255  # the version that it says it takes
+    (tmp_path / "x.pth").write_bytes(content)
+    with contextlib.suppress(DataError):
+        done(tmp_path / "x.pth", tmp_path / "x.safetensors")
 
 
 def test_tensors_that_share_their_memory_are_written_whole(tmp_path: Path) -> None:

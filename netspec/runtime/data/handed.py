@@ -21,8 +21,10 @@ from netspec.datasets.columns import Table, Texts
 from netspec.datasets.csv import CSV, MAX_TEXT
 from netspec.datasets.files import Budget, show, text_of, unpacked
 from netspec.datasets.images import Images
+from netspec.datasets.json import ENDINGS, JSON
 from netspec.datasets.npy import read_file
 from netspec.datasets.npz import opened
+from netspec.datasets.parquet import Parquet
 from netspec.datasets.pictures import Pictures
 from netspec.datasets.remarks import Remarks
 from netspec.datasets.rows import Rows
@@ -57,6 +59,8 @@ FULL: Final = 2**16 - 1
 HELD: Final = 64 * 2**20
 """Bytes of an array that is read at once."""
 STANDARD_INPUT: Final = Path("-")
+FORMS: Final[Mapping[str, type[Tabular]]] = {".csv": CSV, ".parquet": Parquet, **dict.fromkeys(ENDINGS, JSON)}
+"""The forms of tables by the endings of their files; others are taken for the form that the run was trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,32 +157,31 @@ def _rows_of(source: Tabular, tables: Iterable[Table], learnt: Mapping[str, Any]
 
 
 def _read(source: Tabular, path: Path) -> Iterable[Table]:
-    """The table in a file: of windows, which may lie in any order, the whole one."""
+    """The table in a file, in the form that its name says: of windows, which may lie in any order, the whole one."""
+    cls = FORMS.get(path.suffix.lower(), type(source))
+    source = source if isinstance(source, cls) else _as(cls, source)
     return source.tables(path) if source.window is None else [source.table(path)]
 
 
 def _on_input(source: Tabular) -> Iterator[Table]:
     """The table on standard input, which is kept for a second look at it."""
-    known = _as_csv(source)
-    if source.window is not None:
-        yield known.parsed(sys.stdin.buffer.read(MAX_TEXT), "standard input")
-        return
+    known, label = _as(CSV, source), "standard input"
     with tempfile.SpooledTemporaryFile(HELD) as stream:
         shutil.copyfileobj(sys.stdin.buffer, stream)
         stream.seek(0)
         begin = stream.read(LOOKED).lstrip()[:1]
         stream.seek(0)
-        try:
-            yield from known.parsed_by_pieces(stream, "standard input")
-        except DataError as error:
-            if begin not in (b"[", b"{"):
-                raise
-            raise DataError(f"standard input begins as JSON, and a table there is read as CSV: {error}") from None
+        if begin in (b"[", b"{"):
+            yield _as(JSON, source).parsed(stream.read(MAX_TEXT), label)
+        elif source.window is None:
+            yield from known.parsed_by_pieces(stream, label)
+        else:
+            yield known.parsed(stream.read(MAX_TEXT), label)
 
 
-def _as_csv(source: Tabular) -> CSV:
-    """The same columns in a text, whose separator is not known."""
-    return CSV(**{name: value for name, value in source.given.items() if name in CSV.fields and name != "separator"})
+def _as(cls: type[Tabular], source: Tabular) -> Any:
+    """The same columns in another form, or in the same one, whose separator is then not known."""
+    return cls(**{name: value for name, value in source.given.items() if name in cls.fields and name != "separator"})
 
 
 # --- texts ----------------------------------------------------------------------------------------

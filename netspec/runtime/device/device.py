@@ -198,11 +198,22 @@ def _compiled(module: nn.Module) -> Callable[..., Any]:
 
 
 def _short(forward: Callable[..., Any], device: torch.device) -> Callable[..., Any]:
-    """The call in bfloat16 where autocast deems it safe; what it returns is float32."""
+    """The call in bfloat16 where autocast deems it safe; what it returns is float32.
+
+    Raises UsageError where torch cannot compute so here what it computes in float32.
+    """
 
     def run(*inputs: torch.Tensor) -> Any:
-        with torch.autocast(device.type, torch.bfloat16):
-            outputs = forward(*inputs)
+        try:
+            with torch.autocast(device.type, torch.bfloat16):
+                outputs = forward(*inputs)
+        except RuntimeError as error:
+            if device.type != "cpu":  # elsewhere nothing may be tried while a step is recorded
+                raise
+            forward(*inputs)
+            reason = str(error).partition("\n")[0].partition(". Run workload with")[0]
+            text = f"torch cannot compute this network in bfloat16 on this machine's {device.type}: {reason}"
+            raise UsageError(f"{text}. Write precision: float32.") from None
         return _floats(outputs)
 
     return run

@@ -12,6 +12,7 @@ import re
 import shutil
 import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -182,7 +183,7 @@ def read_pt2(path: Path) -> SealedArchive:
             about = _texts(plain(_member(archive, ABOUT) or "{}"))
             seal = _member(archive, SEAL)
             comment = archive.comment
-    except (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+    except (OSError, ValueError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         text = str(error) or type(error).__name__
         raise DataError(f"{shown(path)} is no archive of torch.export that is read: {shown(text)}") from None
     metadata = about | ({MANIFEST: seal} if seal else {})
@@ -198,6 +199,8 @@ def _member(archive: zipfile.ZipFile, name: str) -> str:
         return ""
     if len(found) > 1 or found[0].file_size > MAX_SAID:
         raise ValueError(f"{name} is in it {len(found)} times, of {found[0].file_size:,} bytes")
+    if found[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{name} is packed in a way that is not read")
     with archive.open(found[0]) as stream:
         return stream.read(MAX_SAID).decode()
 

@@ -73,7 +73,7 @@ def _need_unpacked(source: Path) -> None:
     try:
         with ZipFile(source) as archive:
             packed = [info.filename for info in archive.infolist() if info.compress_type != ZIP_STORED]
-    except (BadZipFile, OSError, ValueError):  # of another form, which torch looks at
+    except (BadZipFile, NotImplementedError, OSError, ValueError):  # of another form, which torch looks at
         return
     if packed:
         raise DataError(f"{shown(source)} is compressed, as no file of torch.save is: {one_line(packed[0])[:100]}")
