@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import netspec
-from netspec.cli.common import importing
+from netspec.cli.garbage import importing
 from netspec.errors import DataError
 from netspec.runs import ahead
 from netspec.runs.train import train
