@@ -20,6 +20,7 @@ from netspec.datasets.base import ARRAYS, Dataset, Origin
 from netspec.datasets.columns import Table, Texts
 from netspec.datasets.csv import CSV, MAX_TEXT
 from netspec.datasets.files import Budget, show, text_of, unpacked
+from netspec.datasets.growing import HELD, Folder, GrowingWords, grown
 from netspec.datasets.images import Images
 from netspec.datasets.npy import read_file
 from netspec.datasets.npz import opened
@@ -30,7 +31,6 @@ from netspec.datasets.table import Tabular, only
 from netspec.datasets.text import Text, uneven
 from netspec.datasets.values import BYTE, Values, measured
 from netspec.errors import DataError
-from netspec.runtime.data.growing import Folder, GrowingWords, grown
 from netspec.runtime.data.ranges import MANY, SLACK, converted
 
 if TYPE_CHECKING:
@@ -54,8 +54,6 @@ DEPTH: Final = 8
 """Bits of a byte."""
 FULL: Final = 2**16 - 1
 """The largest number of a point of 16 bits."""
-HELD: Final = 64 * 2**20
-"""Bytes of an array that is read at once."""
 STANDARD_INPUT: Final = Path("-")
 
 
