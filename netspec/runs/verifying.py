@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from netspec.errors import DataError, ExportMismatch, NetspecError, UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
-from netspec.files import kind, sha256, shown
+from netspec.files import kind, need_file, sha256, shown
 from netspec.runs.direct import proof_of
 from netspec.runs.formats import ahead_of, ends_of, exporter_of, need_exporter
 from netspec.runs.run import Run
@@ -65,8 +65,16 @@ class Opened:
 
 
 def format_of(path: Path) -> type[Exporter]:
-    """The format that a file is of, by its ending; ONNX where that says none."""
-    return next((cls for cls in EXPORTERS.classes() if cls.extension == path.suffix.lower()), ONNX)
+    """The format that a file is of, by its ending; ONNX where it has none and begins as one. Raises DataError."""
+    known = {cls.extension: cls for cls in EXPORTERS.classes()}
+    expected = f"an exported file: {', '.join(sorted(known))}"
+    need_file(path, expected)
+    if path.suffix.lower() not in known:
+        try:
+            read_said(path)
+        except DataError:
+            raise DataError(f"{shown(path)} is none that netspec exports, expected {expected}") from None
+    return known.get(path.suffix.lower(), ONNX)
 
 
 def verify_file(path: Path) -> Verified:

@@ -159,3 +159,13 @@ def test_a_run_is_verified_with_all_that_it_was_exported_to(tmp_path: Path, caps
     save_file({name: x + 1 for name, x in weights.items()}, run / "best.safetensors")
     assert ended("verify", run) == 6
     assert "model.onnx has other weights than best.safetensors has now" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_what_is_no_exported_file_is_told_what_is(
+    command: str, written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.yaml").write_text(SPEC)
+    for path in (tmp_path / "net.yaml", *[tmp_path] * (command == "show")):
+        assert ended(command, path) == 4
+        assert "expected an exported file: .c, .onnx, .pt2, .py" in capsys.readouterr().err
