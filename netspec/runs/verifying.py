@@ -105,13 +105,23 @@ def _verified(path: Path) -> tuple[Verified, Sealed, Opened]:
 def verify_run(run: Run) -> Verified:
     """Hold all files that a run was exported to against their manifests, its weights, and what training stored.
 
-    Raises DataError where there is none, and as `verify_file`.
+    Raises DataError where there is none, and as `verify_file`: the worst of what is told of any, with the others.
     """
     names = [f"model{cls.extension}" for cls in EXPORTERS.classes()]
     files = [path for name in names if kind(path := run.folder / name) == "file"]
     if not files:
         raise DataError(f"{run.folder} holds no exported file. Write one: netspec export {run.folder}")
-    first, *others = [_of_run(run, path) for path in files]
+    found, refused = list[Verified](), list[NetspecError]()
+    for path in files:
+        try:
+            found.append(_of_run(run, path))
+        except NetspecError as error:
+            refused.append(error)
+    if refused:
+        worst = next((error for error in refused if isinstance(error, ExportMismatch)), refused[0])
+        whole = [f"{shown(each.path)} is what was written" for each in found]
+        raise type(worst)("\n".join([*map(str, refused), *whole]))
+    first, *others = found
     return replace(first, also=tuple(others))
 
 

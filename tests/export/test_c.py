@@ -249,6 +249,10 @@ def test_the_command_names_both_files(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ended.exit_code == 0, ended.output
     assert sorted(p.name for p in tmp_path.iterdir()) == ["Net.c", "Net.h", "net.yaml"]
     assert "softmax" in Path("Net.c").read_text()
+    ended = CliRunner().invoke(command, ["net.yaml", "--py", "--c"])
+    assert isinstance(ended.exception, UsageError)
+    assert "--c and --py are several formats" in str(ended.exception)
+    assert not Path("Net.py").exists()
 
 
 def form(name: str) -> str:
