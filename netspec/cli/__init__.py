@@ -26,7 +26,7 @@ COMPLETE = "_NETSPEC_COMPLETE"
 LONG = {"train", "sweep", "eval", "predict", "generate", "bench"}
 """Commands that go on for as long as their data do, with garbage of the network's own."""
 MADE = 1_000_000
-"""Objects that the others make before garbage is looked for: mostly they end before that pays."""
+"""Objects that the other commands make before garbage is collected: most of them end before that pays."""
 
 FAULT = """\
 This is a fault of netspec, not of your spec: {error}
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 @contextmanager
 def _collecting(seldom: bool) -> Iterator[None]:
-    """Within it garbage is looked for, perhaps seldom; it leaves that as it was."""
+    """Have Python collect garbage within it, perhaps `seldom`, and as before afterwards."""
     before, thresholds = gc.isenabled(), gc.get_threshold()
     if seldom:
         gc.set_threshold(MADE, *thresholds[1:])

@@ -225,9 +225,9 @@ def write(path: Path, text: str, inputs: Iterable[Path] = ()) -> None:
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Within it no garbage is looked for: imports make objects that stay, and leave next to none.
+    """Collect no garbage within it, because imports make objects that stay.
 
-    Where torch has come with them, all that is there in the end is never looked through again.
+    Where torch is among what is imported, all objects that there are then are never looked through again.
     """
     before, fresh = gc.isenabled(), "torch" not in sys.modules
     gc.disable()
