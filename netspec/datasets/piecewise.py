@@ -100,8 +100,8 @@ class Reading:
             numbers = table.column(name).floats()
             if numbers is not None:
                 self.extents.setdefault(name, Extent()).add(numbers)
-        inputs = [x for kind, raw in zip(self.kinds, part.inputs, strict=True) for x in kind.seen(raw, self.columns)]
-        return [*inputs, part.target, *part.others.values()]
+        inputs = [x for kind, raw in zip(self.kinds, part.inputs, strict=True) for x in kind.seen(raw[:], self.columns)]
+        return [*inputs, part.target[:], *(x[:] for x in part.others.values())]
 
     def _need_alike(self, table: Table) -> None:
         """Refuse a column that says yes and no in one piece, and numbers in another. Raises DataError."""
