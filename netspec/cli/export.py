@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,11 +35,21 @@ FIRST: Final = EXPORTERS.classes()[0].__name__
 
 
 def formats(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A flag for each format: which one is written where no file is named."""
-    for cls in reversed(EXPORTERS.classes()):
+    """A flag for each format, which one is written where no file is named: `extension` is given for the one that is."""
+    flags = {f"as_{cls.called()}": cls for cls in EXPORTERS.classes()}
+
+    @wraps(command)
+    def told(**given: Any) -> Any:
+        asked = [cls for flag, cls in flags.items() if given.pop(flag)]
+        if len(asked) > 1:
+            text = " and ".join(f"--{cls.called()}" for cls in asked)
+            raise UsageError(f"{text} are several formats, and one file is written: export to each by itself")
+        return command(extension=asked[0].extension if asked else None, **given)
+
+    for flag, cls in reversed(flags.items()):
         text = f"Write a {cls.extension} file; without, the first format that the spec names, or {FIRST}."
-        command = click.option(f"--{cls.called()}", "extension", flag_value=cls.extension, help=text)(command)
-    return command
+        told = click.option(f"--{cls.called()}", flag, is_flag=True, help=text)(told)
+    return told
 
 
 @click.command()

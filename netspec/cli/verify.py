@@ -47,7 +47,7 @@ def command(source: Path, as_json: bool) -> None:
         return
     for each in (found, *found.also):
         for note in each.notes:
-            talk(note)
+            talk(f"{printable(str(each.path))}: {note}" if found.also else note)
         show(f"{printable(str(each.path))} is what was written")
         for line in table(each.differences) if each.differences else ():
             show(f"  {printable(line)}")

@@ -223,6 +223,13 @@ class Dataset(Entry):
         """All of the data, read with what a run has `learnt` of its own. Raises DataError."""
         return self.read(files)
 
+    def in_pieces(self, files: Files, learnt: Mapping[str, Any], keys: Sequence[str]) -> Arrays | None:
+        """The same as a run has `learnt` to see it, of which few rows are in memory at a time, before it is split.
+
+        A split can go by the columns `keys`. None where the data is not read so. Raises DataError.
+        """
+        return None
+
     def fitted(self, arrays: Arrays, learnt: Mapping[str, Any]) -> Arrays:
         """The parts, once they are split, as the training part teaches to see them, or as was `learnt` before."""
         return arrays

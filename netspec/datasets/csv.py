@@ -101,7 +101,7 @@ class CSV(Tabular):
     def table(self, path: Path, memory: int = MEMORY) -> Table:
         return self.parsed(content_of(path, MAX_TEXT * memory // MEMORY, INSTEAD), show(path), memory)
 
-    def tables(self, path: Path) -> Iterator[Table]:
+    def tables(self, path: Path, memory: int = MEMORY) -> Iterator[Table]:
         with unpacked(path) as stream:
             yield from self.parsed_by_pieces(stream, show(path))
 

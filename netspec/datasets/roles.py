@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from netspec.datasets import dates
 from netspec.datasets.columns import Table, shown
@@ -44,6 +44,12 @@ class Roles:
     texts: tuple[str, ...] = ()
     left: dict[str, str] = field(default_factory=dict)
     """The columns that are left out, each with the reason."""
+
+    @classmethod
+    def learnt(cls, columns: Mapping[str, Any]) -> Self:
+        """The columns of a run, as it has learnt them."""
+        kinds = (columns.get(kind, ()) for kind in ("numbers", "dates", "categories", "texts"))
+        return cls(*map(tuple, kinds))
 
 
 def judged(table: Table, names: Sequence[str]) -> Roles:

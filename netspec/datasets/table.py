@@ -27,7 +27,7 @@ from netspec.datasets.options import (
 )
 from netspec.datasets.remarks import off_scale
 from netspec.datasets.roles import Roles, judged, need_apart
-from netspec.datasets.targets import TARGETS, Target, named_columns
+from netspec.datasets.targets import TARGETS, Target, leading, named_columns
 from netspec.datasets.tokens import MASKS, UNITS, Text, tokenizer_of
 from netspec.datasets.windows import Frame, framed, on_rows, rows_of, windowed
 from netspec.datasets.writing import Writing
@@ -213,6 +213,12 @@ class Tabular(Dataset):
         return found
 
     @property
+    def paths(self) -> dict[str, str]:
+        """The file of each part."""
+        named = {"train": self.path, "val": self.val, "test": self.test}
+        return {part: path for part, path in named.items() if path}
+
+    @property
     def targets(self) -> tuple[str, ...]:
         return tuple(name for name in self.apart_targets if name)
 
@@ -254,7 +260,7 @@ class Tabular(Dataset):
 
     def glance(self, files: Files) -> Arrays | None:
         try:
-            paths = [files.file(path) for path in (self.path, self.val, self.test) if path]
+            paths = [files.file(path) for path in self.paths.values()]
         except DataError:  # not there, or not for a check to open: a run says which
             return None
         return self.read(files) if all(map(self.quick, paths)) else None
@@ -264,27 +270,20 @@ class Tabular(Dataset):
         return path.stat().st_size <= GLANCE
 
     def read_as(self, files: Files, learnt: Mapping[str, Any]) -> Arrays:
-        paths = {"train": self.path, "val": self.val, "test": self.test}
         memory = files.budget.whole
-        tables = {part: self.table(files.file(path), memory) for part, path in paths.items() if path}
+        tables = {part: self.table(files.file(path), memory) for part, path in self.paths.items()}
         train = tables["train"]
         columns = learnt.get("columns")
-        roles = _known(columns) if columns else self._roles(train)
-        kinds = self._kinds(roles, train, files, columns or {})
-        regression = True if self.window is not None else self.regression
-        known = {**learnt.get("targets", {}).get("classes", {}), "": learnt.get("classes")} if columns else {}
-        lead = learnt.get("targets", {}).get("lead", "")
-        targets = {
-            name: Target(own, regression, self.several, known.get("" if name == lead else name))
-            for name, own in self.apart_targets.items()
-        }
+        roles = Roles.learnt(columns) if columns else self._roles(train)
+        kinds = self.kinds(roles, train, files, columns or {})
+        targets = self.targets_of(learnt)
         targets = targets if columns else {name: target.met(train) for name, target in targets.items()}
         amounts = [name for target in targets.values() for name in target.amounts]
         units = columns.get("units", {}) if columns else self._units(train, (*roles.numbers, *amounts))
         for table in [each for each in tables.values() if columns or each is not train]:
             table.need_units(units)
-        lead = next((name for name, target in targets.items() if target.classes is not None), next(iter(targets)))
-        parts = {part: self._part(table, kinds, targets, lead) for part, table in tables.items()}
+        lead = leading(targets)
+        parts = {part: self.part(table, kinds, targets, lead) for part, table in tables.items()}
         span = None
         if self.window is not None:
             frames = {part: self._frame(table, self.horizon) for part, table in tables.items()}
@@ -297,6 +296,23 @@ class Tabular(Dataset):
         classes = classes_of.pop(lead)
         found = Arrays(parts["train"], parts.get("val"), parts.get("test"), inputs, classes, learnt={"columns": plan})
         return replace(found, ordered=span is not None, span=span, lead=lead, classes_of=classes_of)
+
+    def in_pieces(self, files: Files, learnt: Mapping[str, Any], keys: Sequence[str]) -> Arrays | None:
+        if self.window is not None or "columns" not in learnt:
+            return None
+        from netspec.datasets.piecewise import read_piecewise  # only what is measured from a file pays for it
+
+        return read_piecewise(self, files, learnt, keys)
+
+    def targets_of(self, learnt: Mapping[str, Any]) -> dict[str, Target]:
+        """The targets by name, with the classes that a run has learnt of each; none where nothing is learnt."""
+        regression = True if self.window is not None else self.regression
+        several = learnt.get("targets", {})
+        known = {**several.get("classes", {}), several.get("lead", ""): learnt.get("classes")}
+        known = known if learnt.get("columns") else {}
+        return {
+            name: Target(own, regression, self.several, known.get(name)) for name, own in self.apart_targets.items()
+        }
 
     def _units(self, table: Table, names: Sequence[str]) -> dict[str, str]:
         """What stands beside the numbers of these columns, where the spec says that something may."""
@@ -346,7 +362,7 @@ class Tabular(Dataset):
             raise DataError(f"{table.origin.name} has no column besides {listed(self.aims)!r}{kept}")
         return replace(found, dates=self.dates, texts=self.text, left={**left, **found.left})
 
-    def _kinds(self, roles: Roles, table: Table, files: Files, learnt: Mapping[str, Any]) -> tuple[Kind, ...]:
+    def kinds(self, roles: Roles, table: Table, files: Files, learnt: Mapping[str, Any]) -> tuple[Kind, ...]:
         """The columns that are taken, as those who read them; a run's own ways of reading are those `learnt`."""
         known, found = learnt.get("dates", {}), list[Kind]()
         self.holes.need_fit([*roles.numbers, *roles.dates], [*roles.categories, *roles.texts])
@@ -369,7 +385,8 @@ class Tabular(Dataset):
             found.append(Text(name, cut, self.length, self.vocabulary, self.mask, self.holes))
         return tuple(found)
 
-    def _part(self, table: Table, kinds: Sequence[Kind], targets: Mapping[str, Target], lead: str) -> Part:
+    def part(self, table: Table, kinds: Sequence[Kind], targets: Mapping[str, Target], lead: str) -> Part:
+        """The rows of a table, their columns as they stand there. Raises DataError."""
         inputs = tuple(kind.read(table) for kind in kinds)
         read = {name: target.read(table) for name, target in targets.items()}
         others = {name: column for name, column in read.items() if name != lead}
@@ -409,12 +426,12 @@ class Tabular(Dataset):
         taught |= {"units": dict(plan.units)} if plan.units else {}
         return taught | ({"ids": list(self.id)} if self.id else {})
 
-    def tables(self, path: Path) -> Iterator[Table]:
+    def tables(self, path: Path, memory: int = MEMORY) -> Iterator[Table]:
         """The table in a file, a piece of its rows after the other where it can be read so, else whole.
 
         Raises DataError.
         """
-        yield self.table(path)
+        yield self.table(path, memory)
 
     @property
     def beside_inputs(self) -> frozenset[str]:
@@ -428,10 +445,10 @@ class Tabular(Dataset):
     def seen(self, table: Table, learnt: Mapping[str, Any]) -> list[Array]:
         """The inputs of new samples in a table, seen as was `learnt`. Raises DataError."""
         table, columns = replace(table, settled=True), learnt["columns"]
-        roles = _known(columns)
+        roles = Roles.learnt(columns)
         table.need([*roles.numbers, *roles.dates, *roles.categories, *roles.texts])
         table.need_units({name: unit for name, unit in columns.get("units", {}).items() if name in roles.numbers})
-        kinds = self._kinds(roles, table, Files(Path()), columns)
+        kinds = self.kinds(roles, table, Files(Path()), columns)
         seen = [x for kind in kinds for x in kind.seen(kind.read(table), columns)]
         if self.window is None:
             return seen
@@ -461,16 +478,6 @@ def only(paths: Sequence[Path]) -> Path:
     if len(paths) > 1:
         raise DataError(f"{show(paths[1])} is one table too many: name one")
     return paths[0]
-
-
-def _known(learnt: Mapping[str, Any]) -> Roles:
-    """The columns of a run."""
-    return Roles(
-        tuple(learnt["numbers"]),
-        tuple(learnt.get("dates", ())),
-        tuple(learnt["categories"]),
-        tuple(learnt.get("texts", ())),
-    )
 
 
 def _told(plan: Plan, train: Part, taught: Mapping[str, Any], arrays: Arrays) -> Iterator[str]:

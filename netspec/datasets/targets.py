@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,7 +75,7 @@ class Target:
 
         if self.several is not None:
             return self._labels(table)
-        if self.classes is not None and len(self.columns) == 1:
+        if not self.counted and self.classes is not None:
             return table.coded(self._only, {name: i for i, name in enumerate(self.classes)}, UNTAUGHT)
         return np.stack([self._numbers(table, name) for name in self.columns], 1)
 
@@ -83,6 +83,12 @@ class Target:
     def amounts(self) -> tuple[str, ...]:
         """Its columns, where they hold numbers."""
         return self.columns if self.classes is None and self.several is None else ()
+
+    @property
+    def counted(self) -> tuple[str, ...]:
+        """Its columns that are read as numbers, or as yes and no."""
+        of_one = self.classes is not None and len(self.columns) == 1
+        return () if of_one or self.several is not None else self.columns
 
     def lines(self) -> Iterator[str]:
         """What a person should know of it."""
@@ -146,6 +152,11 @@ class Target:
                     raise DataError(text)
                 found[row, places[label]] = 1
         return found
+
+
+def leading(targets: Mapping[str, Target]) -> str:
+    """The name of the target that samples are drawn and held out by."""
+    return next((name for name, target in targets.items() if target.classes is not None), next(iter(targets)))
 
 
 def _answers(table: Table, name: str) -> bool:

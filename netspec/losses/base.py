@@ -56,6 +56,11 @@ class Loss(Entry):
     """What the target says: the number of a class, yes or no, a value, what the loss alone can read, or nothing."""
 
     @property
+    def yes_over(self) -> float:
+        """The number over which a single prediction says yes, where the loss knows yes and no."""
+        return 0.5 if self.wants == "probabilities" else 0.0
+
+    @property
     def target_kind(self) -> Kind:
         """What the target of this very loss says."""
         return self.kind

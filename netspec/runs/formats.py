@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, count
+from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +88,9 @@ def ends_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> dict[i
         if exporter.output == "probabilities" and loss.activation:
             end = replace(end, activation=loss.activation)
         elif exporter.output == "labels":
-            how = "softmax" if loss.target_kind == "class" else loss.activation
+            end = replace(end, over=loss.yes_over)
+            how = "sigmoid" if loss.wants == "probabilities" else loss.activation
+            how = "softmax" if loss.target_kind == "class" else how
             end = _choosing(end, how, outputs[name], _classes(learnt, terms[name]))
         if not end.nothing:
             found[list(outputs).index(name)] = end
@@ -100,17 +103,15 @@ def ends_of(spec: Spec, exporter: Exporter, learnt: Mapping[str, Any]) -> dict[i
 def without_loss(spec: Spec, output: str) -> dict[int, End]:
     """The same where no loss says what the first output means: what it ends with does, else it is taken for scores.
 
-    Raises UsageError for the class of a single probability, for a class is chosen of scores.
+    A single one says yes where it makes that likelier than no.
     """
     if output == "logits":
         return {}
     first = next(iter(spec.graph.outputs.values()))
     single, made = len(first.shape) < 2 or first.shape[1] == 1, _made(spec)
     if output == "labels":
-        if single and made:
-            text = f"output: labels says yes to a score over 0, and what {spec.name} gives are {made} already"
-            raise UsageError(f"{text}. Leave out what makes them of its scores, or write output: logits.")
-        return {0: _choosing(End(), "sigmoid" if single else "softmax", first, ())}
+        over = {"probabilities": 0.5, "log probabilities": log(0.5)}.get(made, 0.0)
+        return {0: _choosing(End(over=over), "sigmoid" if single else "softmax", first, ())}
     if made:
         return {} if made == "probabilities" else {0: End(activation="exp")}
     return {0: End(activation="sigmoid" if single else "softmax")}

@@ -129,9 +129,10 @@ def right(output: Array, target: Array | None, end: End | None, loss: Loss | Non
     kept = target != loss.ignored() if loss is not None else np.ones(target.shape, bool)
     chosen = numbers(output, end)
     if target.dtype != np.int64:  # yes or no
-        if loss is None or loss.activation != "sigmoid" or not np.isin(target, (0, 1)).all():
+        made = loss is not None and loss.wants == "probabilities"
+        if loss is None or not (made or loss.activation == "sigmoid") or not np.isin(target, (0, 1)).all():
             return None
-        least = 0.5 if end is not None and (end.chooses or end.activation == "sigmoid") else 0
+        least = 0.5 if end is not None and (end.chooses or end.activation == "sigmoid") else loss.yes_over
         found = chosen > least
         found = found.reshape(target.shape) if found.size == target.size else found
     elif chosen.dtype.kind == "f":

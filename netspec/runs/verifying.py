@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from netspec.errors import DataError, ExportMismatch, NetspecError, UsageError
 from netspec.exporters.base import Exporter, NeedsTorch
-from netspec.files import kind, sha256, shown
+from netspec.files import kind, need_file, sha256, shown
 from netspec.runs.direct import proof_of
 from netspec.runs.formats import ahead_of, ends_of, exporter_of, need_exporter
 from netspec.runs.run import Run
@@ -65,8 +65,16 @@ class Opened:
 
 
 def format_of(path: Path) -> type[Exporter]:
-    """The format that a file is of, by its ending; ONNX where that says none."""
-    return next((cls for cls in EXPORTERS.classes() if cls.extension == path.suffix.lower()), ONNX)
+    """The format that a file is of, by its ending; ONNX where it has none and begins as one. Raises DataError."""
+    known = {cls.extension: cls for cls in EXPORTERS.classes()}
+    expected = f"an exported file: {', '.join(sorted(known))}"
+    need_file(path, expected)
+    if path.suffix.lower() not in known:
+        try:
+            read_said(path)
+        except DataError:
+            raise DataError(f"{shown(path)} is none that netspec exports, expected {expected}") from None
+    return known.get(path.suffix.lower(), ONNX)
 
 
 def verify_file(path: Path) -> Verified:
@@ -97,13 +105,23 @@ def _verified(path: Path) -> tuple[Verified, Sealed, Opened]:
 def verify_run(run: Run) -> Verified:
     """Hold all files that a run was exported to against their manifests, its weights, and what training stored.
 
-    Raises DataError where there is none, and as `verify_file`.
+    Raises DataError where there is none, and as `verify_file`: the worst of what is told of any, with the others.
     """
     names = [f"model{cls.extension}" for cls in EXPORTERS.classes()]
     files = [path for name in names if kind(path := run.folder / name) == "file"]
     if not files:
         raise DataError(f"{run.folder} holds no exported file. Write one: netspec export {run.folder}")
-    first, *others = [_of_run(run, path) for path in files]
+    found, refused = list[Verified](), list[NetspecError]()
+    for path in files:
+        try:
+            found.append(_of_run(run, path))
+        except NetspecError as error:
+            refused.append(error)
+    if refused:
+        worst = next((error for error in refused if isinstance(error, ExportMismatch)), refused[0])
+        whole = [f"{shown(each.path)} is what was written" for each in found]
+        raise type(worst)("\n".join([*map(str, refused), *whole]))
+    first, *others = found
     return replace(first, also=tuple(others))
 
 

@@ -19,12 +19,12 @@ from netspec.datasets import csv as csv_files
 from netspec.datasets import remarks, values
 from netspec.datasets import rows as data_rows
 from netspec.datasets.csv import CSV
+from netspec.datasets.growing import Folder, GrowingWords, grown
 from netspec.errors import DataError
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.predict_file import predicted
 from netspec.runs.prediction import joined
 from netspec.runtime.data import handed
-from netspec.runtime.data.growing import Folder, GrowingWords, grown
 from tests.train.test_handed import trained
 
 LINES = ["size,kind", '1,"a, b"', "2,ä", '3,"two\nlines"', "", '4," said ""so"" "', "5,€"]

@@ -58,6 +58,11 @@ layers: [conv 6 k3x2x3 s2x1x1 p1 groups=2, bn, relu, conv 8 k3 d2x1x1 p2x1x1 pad
   avgpool 3x2x2 s1x2x1 p1 count_include_pad=false, conv 66 k1,
   conv 4 k1, conv_transpose 6 k2x3x2 s2x1x2 p1x1x0 groups=2,
   avgpool 2 divisor_override=3, adaptive_avg_pool 2x3x4, fc 3]""",
+    "resized volume": """
+input: 2x3x4x5
+layers: [interpolate size=5x3x9 mode=trilinear, interpolate scale_factor=1.3 mode=trilinear,
+  interpolate size=4x7x2 mode=trilinear align_corners, upsample scale_factor=2 mode=trilinear,
+  interpolate size=3x9x1 mode=area, interpolate size=2x2x2 mode=nearest-exact]""",
     "steps": """
 input: 6x5
 layers: [gru 4 batch_first bidirectional, lstm 3 batch_first, select 1 -1, linear 2, sigmoid]""",
@@ -162,6 +167,7 @@ def test_the_same_network_gives_the_same_bytes(tmp_path: Path) -> None:
         ("input: Tx5\nlayers: [linear 3]", "has the shape B x T x 5, and C is written for sizes that are known"),
         ("input: 4\nlayers: {noise: randn_like, y: add(in noise)}", "draw"),
         ("input: 4\nlayers: {c: cumsum 1}", "c (cumsum) has no form in C"),
+        ("input: 2x5x5\nlayers: [interpolate size=9x9 mode=bicubic]", "interpolate1 (interpolate) resizes by bicubic"),
         ("input: 3000\nlayers: [linear 3000]", "more than 8,000,000 numbers of weights"),
     ],
 )
@@ -249,6 +255,10 @@ def test_the_command_names_both_files(tmp_path: Path, monkeypatch: pytest.Monkey
     assert ended.exit_code == 0, ended.output
     assert sorted(p.name for p in tmp_path.iterdir()) == ["Net.c", "Net.h", "net.yaml"]
     assert "softmax" in Path("Net.c").read_text()
+    ended = CliRunner().invoke(command, ["net.yaml", "--py", "--c"])
+    assert isinstance(ended.exception, UsageError)
+    assert "--c and --py are several formats" in str(ended.exception)
+    assert not Path("Net.py").exists()
 
 
 def form(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -72,6 +73,20 @@ def test_an_opset_that_is_not_known_here_is_refused(tmp_path: Path, monkeypatch:
     monkeypatch.setattr("onnx.defs.onnx_opset_version", lambda: 21)
     with pytest.raises(UsageError, match="knows opsets up to 21, not 23"):
         netspec.loads("input: 2\nlayers: [fc 3]\nexport: onnx opset=23").export(tmp_path / "net.onnx")
+
+
+@pytest.mark.parametrize("ending", [".onnx", ".c"])
+@pytest.mark.parametrize(
+    "text",
+    ["input: 2x3x5\nlayers: [interpolate scale_factor=1.3 mode=bilinear]",
+     "input: 2x5x3x9\nlayers: [interpolate scale_factor=1.3 mode=trilinear]",
+     "input: 2x3\nlayers: [interpolate scale_factor=1.3 mode=linear]"],
+)  # fmt: skip
+def test_an_axis_that_keeps_its_size_is_left_as_it_is(text: str, ending: str, tmp_path: Path) -> None:
+    """A factor that is rounded away moves nothing, in torch's linear modes."""
+    if ending == ".c" and shutil.which("cc") is None:
+        pytest.skip("there is no C compiler")
+    assert netspec.loads(text).export(tmp_path / f"net{ending}").relative < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,11 @@ from safetensors.torch import save_file
 
 import netspec
 from netspec.api.run import Run
-from netspec.errors import UsageError
 from netspec.losses.base import Loss
+from netspec.losses.labels import BCELoss
+from netspec.runs.int8_cost import right
 from netspec.runs.predict import predict
+from netspec.runtime.export.emission import End
 from netspec.text.report import SpecError
 from netspec.vocabulary import LOSSES
 
@@ -132,7 +134,8 @@ def test_several_losses_need_one_that_knows_probabilities(loss: str, said: str) 
 
 
 @pytest.mark.parametrize(
-    "end", ["fc 3, softmax 1", "fc 3, softmax 1, reshape B 3", "fc 3, log_softmax 1", "fc 1, sigmoid"]
+    "end",
+    ["fc 3, softmax 1", "fc 3, softmax 1, reshape B 3", "fc 3, log_softmax 1", "fc 1, sigmoid", "fc 1, logsigmoid"],
 )
 @pytest.mark.parametrize("output", ["probabilities", "labels"])
 def test_what_holds_probabilities_is_given_as_it_is_where_no_loss_says_more(
@@ -143,10 +146,6 @@ def test_what_holds_probabilities_is_given_as_it_is_where_no_loss_says_more(
         f"input: 5\nlayers: [{end}]\nexport: {{onnx: {{output: {output}}}, py: {{output: probabilities}}}}"
     )
     module = spec.build().eval()
-    if output == "labels" and "sigmoid" in end:
-        with pytest.raises(UsageError, match=r"yes to a score over 0, and what .* gives are probabilities already"):
-            spec.export(tmp_path / "net.onnx", module)
-        return
     spec.export(tmp_path / "net.onnx", module)
     session = ort.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
     x = torch.randn(6, 5)
@@ -154,7 +153,8 @@ def test_what_holds_probabilities_is_given_as_it_is_where_no_loss_says_more(
         known = module(x).exp() if "log" in end else module(x)
     (found,) = session.run(None, {"input": x.numpy()})
     if output == "labels":
-        assert found.tolist() == known.argmax(1).tolist()
+        wanted = (known > 0.5).long() if known.shape[1] == 1 else known.argmax(1)
+        assert found.tolist() == wanted.tolist()
     else:
         np.testing.assert_allclose(found, known.numpy(), rtol=1e-4, atol=1e-6)
         assert spec.export(tmp_path / "net.py", module).relative < 1e-5
@@ -176,3 +176,32 @@ def test_a_loss_is_not_missed_where_the_output_is_unknown() -> None:
     with pytest.raises(SpecError) as caught:
         netspec.loads(SPEC.format(loss="cross_entropy", end="fc 3, softmax"))
     assert [problem.code for problem in caught.value.problems] == ["missing-argument"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "end"), [("bce", "fc 1, sigmoid"), ("bce_logits", "fc 1"), ("bce", "fc 1, sigmoid, squeeze 1")]
+)
+def test_yes_is_what_is_likelier_than_no(loss: str, end: str, tmp_path: Path) -> None:
+    spec = netspec.loads(SPEC.format(loss=loss, end=end).replace("probabilities", "labels"))
+    module = spec.build().eval()
+    spec.export(tmp_path / "net.onnx", module)
+    session = ort.InferenceSession(str(tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    x = torch.randn(200, 5)
+    (found,) = session.run(None, {"input": x.numpy()})
+    with torch.no_grad():
+        known = module(x) > (0.5 if loss == "bce" else 0)
+    assert found.tolist() == known.long().tolist()
+    assert 0 < found.sum() < 200
+
+
+def test_a_wrong_yes_is_as_far_off_as_its_probability_is_from_half() -> None:
+    end, chances = End(chooses="yes", over=0.5), np.array([[0.2], [0.500001]], np.float32)
+    assert end(chances).tolist() == [[0], [1]]
+    assert end.apart("x", np.array([[0], [0]]), chances, 1e-5, 0).agrees
+    assert end.apart("x", np.array([[1], [1]]), chances, 1e-5, 0).absolute == pytest.approx(0.3)
+
+
+def test_the_accuracy_of_yes_and_no_counts_in_int8() -> None:
+    found = right(np.array([[0.2], [0.7], [0.4]]), np.array([[0.0], [1.0], [1.0]], np.float32), None, BCELoss())
+    assert found is not None
+    assert found.ravel().tolist() == [True, True, False]

@@ -167,7 +167,32 @@ def test_a_run_is_verified_with_all_that_it_was_exported_to(tmp_path: Path, caps
     files = [said, *said["also"]]
     assert sorted(Path(each["file"]).name for each in files) == ["model.c", "model.onnx", "model.pt2", "model.py"]
     assert {len(each["differences"]) for each in files if not each["file"].endswith(".c")} == {4}
+    assert ended("verify", run) == 0
+    told = capsys.readouterr().err.splitlines()
+    assert {line.split(": ")[0].rpartition("/")[2] for line in told} == {Path(each["file"]).name for each in files}
+    good = {name: (run / name).read_bytes() for name in ("model.py", "model.pt2")}
+    for name, whole in good.items():
+        (run / name).write_bytes(whole[:-1] + b" ")
+    assert ended("verify", run) == 6
+    told = capsys.readouterr().err.splitlines()
+    assert sum("has changed since it was written" in line for line in told) == 2
+    assert [line.rpartition("/")[2] for line in told[2:]] == [
+        "model.onnx is what was written",
+        "model.c is what was written",
+    ]
+    for name, whole in good.items():
+        (run / name).write_bytes(whole)
     weights = load_file(run / "best.safetensors")
     save_file({name: x + 1 for name, x in weights.items()}, run / "best.safetensors")
     assert ended("verify", run) == 6
     assert "model.onnx has other weights than best.safetensors has now" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["show", "verify"])
+def test_what_is_no_exported_file_is_told_what_is(
+    command: str, written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "net.yaml").write_text(SPEC)
+    for path in (tmp_path / "net.yaml", *[tmp_path] * (command == "show")):
+        assert ended(command, path) == 4
+        assert "expected an exported file: .c, .onnx, .pt2, .py" in capsys.readouterr().err

@@ -17,12 +17,14 @@ import torch
 from PIL import Image
 
 from netspec.api.run import Run
+from netspec.datasets.csv import CSV
 from netspec.errors import DataError, UsageError
 from netspec.records import Record
 from netspec.runs.answers import json_pieces, records, table
 from netspec.runs.onnx_model import OnnxModel
 from netspec.runs.predict_file import predicted
 from netspec.runs.prediction import joined
+from netspec.runtime.data import handed
 from netspec.transforms.base import Maps, Moving, Transform
 from netspec.transforms.geometry import ChannelsFirst, ChannelsLast, Crop, Layout, Pad, Reshape, Resize
 from netspec.transforms.values import Normalize, Scale
@@ -262,9 +264,65 @@ def test_a_step_that_only_torch_does_is_named() -> None:
         Own().apply_array(np.zeros(3))
 
 
-def test_json_on_standard_input_is_told_from_a_table(
-    runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+TABLES = {
+    "csv": "width;colour\n3;g\n5;zz\n",
+    "tsv": "width\tcolour\n3\tg\n5\tzz\n",
+    "json": '[{"width": 3, "colour": "g"}, {"width": 5, "colour": "zz"}]',
+    "jsonl": '{"width": 3, "colour": "g"}\n{"colour": "zz", "width": 5}\n',
+}
+
+
+@pytest.mark.parametrize("form", TABLES)
+@pytest.mark.parametrize("by", ["run", "logits.onnx"])
+def test_tables_of_every_format_are_read(
+    form: str,
+    by: str,
+    runs: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b'[{"width": 1, "kind": "x"}]')))
+    """Whatever the run was trained on, in a file and on standard input."""
+    given = runs["table"] if by == "run" else runs["table"].parent / by
+    (tmp_path / "own.csv").write_text("colour,width\ng,3\nzz,5\n")
+    assert ended("predict", given, tmp_path / "own.csv") == 0
+    known = capsys.readouterr().out
+    assert len(known.splitlines()) == 2
+    (tmp_path / f"new.{form}").write_text(TABLES[form])
+    assert ended("predict", given, tmp_path / f"new.{form}") == 0
+    assert capsys.readouterr().out == known
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(TABLES[form].encode())))
+    assert ended("predict", given, "-") == 0
+    assert capsys.readouterr().out == known
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [('[{"width": 1, "kind": "x"}]', "standard input has no column 'colour'"), ("[{}", "standard input is no JSON"),
+     ("[], colour\n1, g\n", "standard input has no column 'width'")],
+)  # fmt: skip
+def test_what_begins_as_json_on_standard_input(
+    text: str, told: str, runs: dict[str, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text.encode())))
     assert ended("predict", runs["table"].parent / "logits.onnx", "-") == 4
-    assert "standard input has no column" in capsys.readouterr().err
+    assert told in capsys.readouterr().err
+
+
+def test_decimals_of_the_training_are_not_those_of_json(tmp_path: Path) -> None:
+    """A number in JSON is what it says, whatever sign stood before decimals in the table of training."""
+    (tmp_path / "new.json").write_text('[{"width": 1.500, "size": "1.500"}]')
+    source = CSV(path="a.csv", target="x", decimal="comma", thousands="point")
+    (table,) = handed._read(source, tmp_path / "new.json")
+    assert [x.tolist() for name in ("width", "size") if (x := table.column(name).floats()) is not None] == [
+        [1.5],
+        [1.5],
+    ]
+
+
+def test_standard_input_is_never_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handed, "MAX_TEXT", 20)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"x\n" + b"1\n" * 50)))
+    source = CSV(path="a.csv", target="x", window=3)
+    with pytest.raises(DataError, match="standard input has more than 20 bytes, which are not read at once"):
+        list(handed._on_input(source))

@@ -11,7 +11,7 @@ import numpy as np
 from netspec.dims import Dim, Size, substitute
 from netspec.emit.c.code import Code
 from netspec.emit.c.elements import mirrored, padded, picked
-from netspec.emit.c.windows import adaptive
+from netspec.emit.c.volumes import adapted
 from netspec.emit.c.writer import Names, Unwritable, Wire, Writer
 from netspec.tensors import Tensor
 
@@ -76,13 +76,25 @@ def resized(
         ]
         return picked(w, "upsample", x, [*([*range(n)] for n in x.shape[:2]), *places])
     if mode == "area":
-        if x.rank > 4:
-            raise Unwritable("works on volumes")
-        flat = x if x.rank == 4 else x.viewed(*x.shape[:2], 1, x.shape[2])
-        return adaptive(w, flat, (1, *shape[2:])[-2:], "avg").viewed(*shape)
-    if mode not in ("linear", "bilinear") or antialias or x.rank > 4:
+        flat = x if x.rank > 3 else x.viewed(*x.shape[:2], 1, x.shape[2])
+        return adapted(w, flat, shape[2:] if x.rank > 3 else (1, shape[2]), "avg").viewed(*shape)
+    if mode not in ("linear", "bilinear", "trilinear") or antialias:
         raise Unwritable(f"resizes by {'antialias' if antialias else mode}")
-    return _bilinear(w, x, shape, ratios, bool(align_corners))
+    ratios = [
+        1.0 if axis == wanted else ratio for axis, wanted, ratio in zip(x.shape[2:], shape[2:], ratios, strict=True)
+    ]
+    resize = _trilinear if mode == "trilinear" else _bilinear
+    return resize(w, x, shape, ratios, bool(align_corners))
+
+
+def _trilinear(w: Writer, x: Wire, shape: tuple[int, ...], ratios: Sequence[float], align_corners: bool) -> Wire:
+    """The same of a volume: each of its planes, and then along depth, where the places of a plane are columns."""
+    samples, channels, depth = x.shape[:3]
+    planes = x.viewed(samples, channels * depth, *x.shape[3:])
+    flat = _bilinear(w, planes, (*planes.shape[:2], *shape[3:]), ratios[1:], align_corners)
+    places = shape[3] * shape[4]
+    deep = flat.viewed(samples, channels, depth, places)
+    return _bilinear(w, deep, (samples, channels, shape[2], places), (ratios[0], 1.0), align_corners).viewed(*shape)
 
 
 def _bilinear(w: Writer, x: Wire, shape: tuple[int, ...], ratios: Sequence[float], align_corners: bool) -> Wire:

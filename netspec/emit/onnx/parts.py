@@ -211,8 +211,8 @@ def resized(
     """A map of another size, by `factors` or to the size of `out`.
 
     Where corners are aligned, places are counted between the centres of the corners; else the factor that was given
-    counts, not the ratio of the sizes, which is another where these are rounded: as torch does it. The cubic kernel has
-    a = -0.75, or -0.5 where it smooths.
+    counts, not the ratio of the sizes, which is another where these are rounded: as torch does it, which leaves an axis
+    that keeps its size as it is, but under the cubic kernel. That has a = -0.75, or -0.5 where it smooths.
     """
     if mode == "area":
         return pooled(w, x, out, "avg")
@@ -231,5 +231,8 @@ def resized(
         how |= {"antialias": 1, "exclude_outside": 1, **({"cubic_coeff_a": -0.5} if mode == "bicubic" else {})}
     if factors is not None and not align_corners:
         each = factors if isinstance(factors, tuple) else (factors,) * (x.rank - 2)
+        if mode.endswith("linear") or antialias:
+            sizes = zip(x.shape[2:], out.shape[2:], each, strict=True)
+            each = tuple(1.0 if size == wanted else factor for size, wanted, factor in sizes)
         return w.node("Resize", x, "", w.constant(np.array([1, 1, *each], np.float32)), **how)
     return w.node("Resize", x, "", "", w.sizes(out.shape), **how)

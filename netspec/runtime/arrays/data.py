@@ -166,7 +166,7 @@ def read_arrays(
 
     What can stay in its files does.
     """
-    arrays, _ = read(section, files, learnt, compared)
+    arrays, _ = read(section, files, learnt, compared, in_pieces=True)
     section = replace(section, maps=section.maps_of.get(arrays.lead, section.maps))
     inputs, target, others = given(arrays)
     check_steps(section, inputs, target, arrays.names, len(arrays.classes or ()), others)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from math import isqrt
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from netspec.datasets.base import ARRAYS, Dataset, Origin
 from netspec.datasets.columns import Table, Texts
 from netspec.datasets.csv import CSV, MAX_TEXT
 from netspec.datasets.files import Budget, show, text_of, unpacked
+from netspec.datasets.growing import HELD, Folder, GrowingWords, grown
 from netspec.datasets.images import Images
 from netspec.datasets.json import ENDINGS, JSON
 from netspec.datasets.npy import read_file
@@ -32,13 +33,13 @@ from netspec.datasets.table import Tabular, only
 from netspec.datasets.text import Text, uneven
 from netspec.datasets.values import BYTE, Values, measured
 from netspec.errors import DataError
-from netspec.runtime.data.growing import Folder, GrowingWords, grown
 from netspec.runtime.data.ranges import MANY, SLACK, converted
 
 if TYPE_CHECKING:
     from netspec.datasets.base import Column
 
 Array = np.ndarray[Any, Any]
+Table_ = TypeVar("Table_", bound=Tabular)
 
 PHOTOS: Final = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")
 """What a file of an image ends in."""
@@ -56,11 +57,9 @@ DEPTH: Final = 8
 """Bits of a byte."""
 FULL: Final = 2**16 - 1
 """The largest number of a point of 16 bits."""
-HELD: Final = 64 * 2**20
-"""Bytes of an array that is read at once."""
+WRITTEN: Final = ("separator", "encoding", "decimal", "thousands")
+"""Options that say how one format is written, and nothing of another."""
 STANDARD_INPUT: Final = Path("-")
-FORMS: Final[Mapping[str, type[Tabular]]] = {".csv": CSV, ".parquet": Parquet, **dict.fromkeys(ENDINGS, JSON)}
-"""The forms of tables by the endings of their files; others are taken for the form that the run was trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,31 +156,64 @@ def _rows_of(source: Tabular, tables: Iterable[Table], learnt: Mapping[str, Any]
 
 
 def _read(source: Tabular, path: Path) -> Iterable[Table]:
-    """The table in a file, in the form that its name says: of windows, which may lie in any order, the whole one."""
-    cls = FORMS.get(path.suffix.lower(), type(source))
-    source = source if isinstance(source, cls) else _as(cls, source)
+    """The table in a file: of windows, which may lie in any order, the whole one."""
+    source = _by_ending(source, path)
     return source.tables(path) if source.window is None else [source.table(path)]
 
 
+def _by_ending(source: Tabular, path: Path) -> Tabular:
+    """The same columns in a file of the format that its name ends in, where that is another than the run's own."""
+    ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    known: dict[str, type[Tabular]] = {"csv": CSV, "tsv": CSV, "parquet": Parquet, "pq": Parquet}
+    known |= {each.removeprefix("."): JSON for each in ENDINGS}
+    return _as(known.get(ending, type(source)), source)
+
+
+def _as(cls: type[Table_], source: Tabular) -> Table_:
+    """The same columns in another format, in which numbers may be written otherwise, and texts encoded."""
+    if isinstance(source, cls):
+        return source
+    kept = {name: value for name, value in source.given.items() if name in cls.fields and name not in WRITTEN}
+    return cls(**kept)
+
+
 def _on_input(source: Tabular) -> Iterator[Table]:
-    """The table on standard input, which is kept for a second look at it."""
-    known, label = _as(CSV, source), "standard input"
+    """The table on standard input, JSON where it begins so and else CSV, which is kept for a second look at it."""
     with tempfile.SpooledTemporaryFile(HELD) as stream:
         shutil.copyfileobj(sys.stdin.buffer, stream)
         stream.seek(0)
         begin = stream.read(LOOKED).lstrip()[:1]
         stream.seek(0)
+        refused = None
         if begin in (b"[", b"{"):
-            yield _as(JSON, source).parsed(stream.read(MAX_TEXT), label)
-        elif source.window is None:
-            yield from known.parsed_by_pieces(stream, label)
-        else:
-            yield known.parsed(stream.read(MAX_TEXT), label)
+            try:
+                yield _as(JSON, source).parsed(_whole(stream), "standard input")
+                return
+            except DataError as error:  # the first column may be called so
+                refused = error
+            stream.seek(0)
+        try:
+            yield from _csv_on_input(source, stream)
+        except DataError as error:
+            raise refused or error from None
 
 
-def _as(cls: type[Tabular], source: Tabular) -> Any:
-    """The same columns in another form, or in the same one, whose separator is then not known."""
-    return cls(**{name: value for name, value in source.given.items() if name in cls.fields and name != "separator"})
+def _csv_on_input(source: Tabular, stream: Any) -> Iterator[Table]:
+    """The same as CSV, whose separator is not known; of windows the whole one."""
+    known = CSV(**{name: value for name, value in source.given.items() if name in CSV.fields and name != "separator"})
+    if source.window is not None:
+        yield known.parsed(_whole(stream), "standard input")
+    else:
+        yield from known.parsed_by_pieces(stream, "standard input")
+
+
+def _whole(stream: Any) -> bytes:
+    """All bytes of standard input, where they may be read at once. Raises DataError."""
+    found: bytes = stream.read(MAX_TEXT + 1)
+    if len(found) > MAX_TEXT:
+        text = f"standard input has more than {MAX_TEXT:,} bytes, which are not read at once"
+        raise DataError(f"{text}. Give fewer rows at a time.")
+    return found
 
 
 # --- texts ----------------------------------------------------------------------------------------

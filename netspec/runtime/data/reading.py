@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from netspec.datasets.base import Arrays
+from netspec.datasets.base import Arrays, Dataset
 from netspec.datasets.checks import same_form
 from netspec.datasets.files import MEMORY, Budget, Files
 from netspec.datasets.fit import described
@@ -23,7 +23,7 @@ from netspec.runtime.data.holdout import split
 from netspec.runtime.data.looking import takes
 from netspec.runtime.data.ranges import doubt
 from netspec.runtime.data.weighing import Compared
-from netspec.sections.data import DataSection
+from netspec.sections.data import DataSection, Split
 from netspec.tensors import Tensor
 
 if TYPE_CHECKING:
@@ -42,12 +42,20 @@ def files_of(section: DataSection, root: Path, *, allow_outside: bool = False, d
 
 
 def read(
-    section: DataSection, files: Files, learnt: Mapping[str, Any], compared: Sequence[Compared]
+    section: DataSection,
+    files: Files,
+    learnt: Mapping[str, Any],
+    compared: Sequence[Compared],
+    *,
+    in_pieces: bool = False,
 ) -> tuple[Arrays, Mapping[str, Any]]:
-    """The parts of the data with their target as it is compared, and the source's own classes where others hold."""
+    """The parts of the data with their target as it is compared, and the source's own classes where others hold.
+
+    What can be read `in_pieces` is not held in memory then.
+    """
     own: Mapping[str, Any] = learnt.get("own", {})  # another order of classes would be another split
     source, before = section.source.beside(section.split.columns), {**learnt, **own}
-    arrays = source.fitted(split(source.read_as(files, before), section.split, source.default_val), before)
+    arrays = _parted(source, section.split, files, before, in_pieces)
     own = own if learnt or section.aim.positive is None else {"classes": arrays.classes}
     order = ordered(arrays, section.aim.positive, learnt.get("classes"))
     named = {**learnt.get("targets", {}).get("classes", {}), arrays.lead: order}
@@ -59,6 +67,13 @@ def read(
         if part is not None:
             same_form(arrays.train, part)
     return arrays, own
+
+
+def _parted(source: Dataset, wanted: Split, files: Files, learnt: Mapping[str, Any], in_pieces: bool) -> Arrays:
+    """All of the data in its parts, seen as was `learnt`."""
+    if in_pieces and (found := source.in_pieces(files, learnt, wanted.columns)) is not None:
+        return split(found, wanted, source.default_val)
+    return source.fitted(split(source.read_as(files, learnt), wanted, source.default_val), learnt)
 
 
 def _compared(compared: Mapping[str, Compared], section: DataSection, name: str, arrays: Arrays) -> Arrays:

@@ -39,7 +39,8 @@ class End:
     axis: int = 1
     """The axis of a softmax, and the one along which a class is chosen."""
     chooses: Literal["", "one", "yes"] = ""
-    """Whether a class is given in place of scores: the one of the largest, or whether a single one is over 0."""
+    """Whether a class is given in place of scores: that of the largest, or whether a single one is `over` a number."""
+    over: float = 0.0
     names: tuple[str, ...] = ()
     """What the classes are called; without, their numbers are given."""
 
@@ -66,7 +67,7 @@ class End:
         if self.chooses == "one":
             yield "ArgMax", [None], {"axis": self.axis, "keepdims": 0}
         elif self.chooses == "yes":
-            yield "Greater", [None, np.array(0, np.float32)], {}
+            yield "Greater", [None, np.array(self.over, np.float32)], {}
             yield "Cast", [None], {"to": INT64}
         if self.chooses and self.names:
             yield "Gather", [np.array(self.names), None], {"axis": 0}
@@ -81,15 +82,15 @@ class End:
         known = {name: number for number, name in enumerate(self.names)}
         numbers = np.array([known[x] for x in found.flat], np.int64).reshape(found.shape) if self.names else found
         if self.chooses == "yes":
-            wrong = (scores > 0) != (numbers > 0)
-            return difference(what, np.where(wrong, 0, scores), scores, atol, rtol)
+            wrong = (scores > self.over) != (numbers > 0)
+            return difference(what, np.where(wrong, self.over, scores), scores, atol, rtol)
         chosen = np.take_along_axis(scores, np.expand_dims(numbers, self.axis), self.axis)
         return difference(what, chosen, scores.max(self.axis, keepdims=True), atol, rtol)
 
     def __call__(self, scores: Array) -> Array:
         """What becomes of an output, in the same shape; numbers are computed in float64 on the way."""
         if self.chooses:
-            numbers = scores.argmax(self.axis) if self.chooses == "one" else (scores > 0).astype(np.int64)
+            numbers = scores.argmax(self.axis) if self.chooses == "one" else (scores > self.over).astype(np.int64)
             return np.array(self.names, np.object_)[numbers] if self.names else numbers
         x = scores.astype(np.float64)
         if self.mean is not None and self.deviation is not None:

@@ -12,18 +12,21 @@ import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from netspec.datasets.rows import FileRows
 from netspec.errors import DataError
 from netspec.json_text import json_text
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from netspec.datasets.base import Column
 
-Array = np.ndarray[Any, Any]
+    Array = np.ndarray[Any, Any]
+
+HELD: Final = 64 * 2**20
+"""Bytes of a column that stay in memory, at most."""
 
 
 class Folder:
@@ -71,6 +74,8 @@ class Growing:
 
     def _spill(self) -> None:
         """Write what is held to the file."""
+        import numpy as np
+
         self._path = self._path or self._folder.file()
         try:
             with self._path.open("ab") as stream:
@@ -83,6 +88,8 @@ class Growing:
 
     def whole(self) -> Column:
         """All of them."""
+        import numpy as np
+
         if self._path is None:
             return np.concatenate(self._held)
         assert self._form is not None
