@@ -250,3 +250,21 @@ def test_a_sum_of_nothing_is_not_written() -> None:
     ).source()
     assert "[:0]" not in source
     assert "0 + " not in source
+
+
+def test_a_size_among_others_is_said_as_the_spec_says_it() -> None:
+    spec = loads(
+        """
+        input: 3x8x8
+        params: {dims: [4, 6]}
+        blocks:
+          Stage n:
+            map: conv $(dims[n]) k3 s2 same
+            norm: flatten 2, transpose 1 2, layernorm
+            out: transpose 1 2, reshape B $(dims[n]) $(map.h) $(map.w)
+        layers: [Stage 0, Stage 1]
+        """
+    )
+    assert "def __init__(self, in_channels, n, dims):" in spec.source()
+    assert "self.sizes = dims[n]" in spec.source()
+    assert "sizes," not in spec.source()
