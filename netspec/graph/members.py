@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
@@ -79,6 +80,7 @@ class Members:
         """
         if order is not None:
             self._restate(level, order, path)
+        _release(level)
         if level.lists:
             level.members = gathered(level.members)
         if level.lent:
@@ -128,6 +130,24 @@ class Members:
             return next((i for i, pattern in enumerate(order) if fnmatchcase(name, pattern)), len(order))
 
         level.members = dict(sorted(level.members.items(), key=lambda item: rank(item[0])))
+
+
+def _release(level: Level) -> None:
+    """Let functions without a name be functions in a list that has members with names, which no nn.Sequential is."""
+    unnamed = {name: step for name, step in level.members.items() if name.isdecimal() and step.name == name}
+    if level.parent is None or len(unnamed) == len(level.members) or _is_row(level) or level.lent or level.aliases:
+        return
+    run_again = {step.member for step in level.steps if step.again}
+    for name, step in unnamed.items():
+        if step.op is not None and not owning(step) and not module_only(step) and name not in run_again:
+            step.member = ""
+            del level.members[name]
+
+
+def _is_row(level: Level) -> bool:
+    """Whether a level is one behind the other, which nn.Sequential says with names too; a block has a class."""
+    chained = (len(step.inputs) == 1 and step.inputs[0].step is before for before, step in pairwise(level.steps))
+    return level.kind != "block" and all(chained)
 
 
 def clash(name: str, level: Level, at: At) -> Problem | None:

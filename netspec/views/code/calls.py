@@ -170,7 +170,12 @@ class Calls:
         return None
 
     def _value(
-        self, series: list[Any], name: str, item: Item, said: Sequence[ast.expr | None], measures: Sequence[Measure] = ()
+        self,
+        series: list[Any],
+        name: str,
+        item: Item,
+        said: Sequence[ast.expr | None],
+        measures: Sequence[Measure] = (),
     ) -> Any:
         """What to print for an argument: its value, or where uses differ, the attribute that holds it.
 
