@@ -137,9 +137,8 @@ def _release(level: Level) -> None:
     unnamed = {name: step for name, step in level.members.items() if name.isdecimal() and step.name == name}
     if level.parent is None or len(unnamed) == len(level.members) or _is_row(level) or level.lent or level.aliases:
         return
-    run_again = {step.member for step in level.steps if step.again}
     for name, step in unnamed.items():
-        if step.op is not None and not owning(step) and not module_only(step) and name not in run_again:
+        if step.op is not None and not owning(step) and not module_only(step):
             step.member = ""
             del level.members[name]
 
