@@ -90,3 +90,17 @@ def test_an_argument_that_only_another_hides_is_not_taken() -> None:
     text = "netspec: 1\nparams: {a: 8, b: 4}\ninput: 16\nlayers:\n  one: fc $a\n  more: fc 3 when a > b\n  two: fc $b\n"
     printed = netspec.loads(text).source()
     assert "def __init__(self, a" not in printed
+
+
+def test_flags_add_few_networks_to_the_trials_of_other_parameters(counted: Counter[str]) -> None:
+    """Each of the flags decides whether a step is there, which no other parameter has to be tried with each time."""
+    sizes = {f"p{n}": 5 + n for n in range(8)}
+    layers = [f"fc ${name}" for name in sizes]
+    plain = {"netspec": 1, "input": 16, "params": sizes, "layers": layers}
+    root_arguments.source(netspec.load(plain).document)
+    turns = counted["graphs"]
+    flags = {f"f{n}": False for n in range(3)}
+    steps = [f"layernorm when {flag}" for flag in flags]
+    text = root_arguments.source(netspec.load({**plain, "params": {**sizes, **flags}, "layers": layers + steps}).document)
+    assert "f2=False" in text
+    assert counted["graphs"] - turns <= turns + 5 * len(flags)
