@@ -136,7 +136,7 @@ def test_a_row_of_modules_before_a_function_is_gone_over() -> None:
     assert "for layer in self:\n            out = layer(out)\n        return F.interpolate(out, " in spec.source()
     net: Any = spec.build()
     x = torch.rand(2, 3, 8, 8)
-    parts = list(net.children())[0]
+    parts = next(iter(net.children()))
     wanted = torch.relu(parts[1](x.mean((2, 3), keepdim=True))).expand(2, 4, 8, 8)
     torch.testing.assert_close(net(x), wanted)
 
