@@ -11,7 +11,7 @@ from netspec.errors import At, Path, Problem
 from netspec.graph.draft import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
-from netspec.graph.uses import made_with
+from netspec.graph.uses import given, made_with
 from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
 from netspec.weights.patterns import meets
@@ -145,7 +145,8 @@ def _release(level: Level) -> None:
 
 def _is_row(level: Level) -> bool:
     """Whether a level is one behind the other, which nn.Sequential says with names too; a block has a class."""
-    chained = (len(step.inputs) == 1 and step.inputs[0].step is before for before, step in pairwise(level.steps))
+    steps = [step for step in level.steps if not step.left_out]
+    chained = ([v.actual.step for v in given(step)] == [before] for before, step in pairwise(steps))
     return level.kind != "block" and all(chained)
 
 
