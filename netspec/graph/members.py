@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from typing import Any, Final
 
 from netspec.errors import At, Path, Problem
 from netspec.graph.draft import Level, Step, Value
 from netspec.graph.report import Report
 from netspec.graph.scope import Scope
-from netspec.graph.uses import made_with
+from netspec.graph.uses import given, made_with
 from netspec.layers.base import Layer, Op
 from netspec.vocabulary import OPERATIONS
 from netspec.weights.patterns import meets
@@ -79,6 +80,7 @@ class Members:
         """
         if order is not None:
             self._restate(level, order, path)
+        _release(level)
         if level.lists:
             level.members = gathered(level.members)
         if level.lent:
@@ -128,6 +130,24 @@ class Members:
             return next((i for i, pattern in enumerate(order) if fnmatchcase(name, pattern)), len(order))
 
         level.members = dict(sorted(level.members.items(), key=lambda item: rank(item[0])))
+
+
+def _release(level: Level) -> None:
+    """Let functions without a name be functions in a list that has members with names, which no nn.Sequential is."""
+    unnamed = {name: step for name, step in level.members.items() if name.isdecimal() and step.name == name}
+    if level.parent is None or len(unnamed) == len(level.members) or _is_row(level) or level.lent or level.aliases:
+        return
+    for name, step in unnamed.items():
+        if step.op is not None and not owning(step) and not module_only(step):
+            step.member = ""
+            del level.members[name]
+
+
+def _is_row(level: Level) -> bool:
+    """Whether a level is one behind the other, which nn.Sequential says with names too; a block has a class."""
+    steps = [step for step in level.steps if not step.left_out]
+    chained = ([v.actual.step for v in given(step)] == [before] for before, step in pairwise(steps))
+    return level.kind != "block" and all(chained)
 
 
 def clash(name: str, level: Level, at: At) -> Problem | None:

@@ -100,6 +100,9 @@ class TracedOperations(Operations):
         for name, expr in given.written.items():
             if isinstance(found[name], int):
                 found[name] = symbolic(plain(found[name]), origin(expr, scope))
+        for name, source in given.sources.items():
+            if isinstance(source, tuple | list) and isinstance(sizes := found[name], tuple | list):
+                found[name] = _with_origins(sizes, source, scope)
         return op.replace(**found), given
 
 
@@ -374,6 +377,26 @@ def _outside(size: int, level: Level) -> Node:
 def origin(expr: Expr, scope: Scope) -> Node:
     """An expression of the spec over the symbols of the block that it stands in; LOST where it asks for more."""
     return _Origin(_Names(scope), scope.lookup).of(expr)
+
+
+def _with_origins(sizes: Any, sources: Sequence[Any], scope: Scope) -> Any:
+    """Sizes of which each knows the expression that it came from, where one stands in its place."""
+    if len(sizes) != len(sources):
+        return sizes
+    return type(sizes)(
+        symbolic(plain(size), origin(source, scope)) if _is_size(source, scope) else size
+        for size, source in zip(sizes, sources, strict=True)
+    )
+
+
+def _is_size(source: Any, scope: Scope) -> bool:
+    """Whether what stands in one place is the expression of one size that is known, and not of a list."""
+    if not isinstance(source, Expr) or source.negative:
+        return False
+    try:
+        return type(plain(expressions.computed(source.tree, scope.lookup))) is int
+    except (expressions.ExpressionError, Refused, LookupError):
+        return False
 
 
 def _field_origin(step: Step, field: str, scope: Scope) -> Node:

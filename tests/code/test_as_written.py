@@ -248,3 +248,63 @@ def test_a_sum_of_nothing_is_not_written() -> None:
     ).source()
     assert "[:0]" not in source
     assert "0 + " not in source
+
+
+def test_a_size_among_others_is_said_as_the_spec_says_it() -> None:
+    spec = loads(
+        """
+        input: 3x8x8
+        params: {dims: [4, 6]}
+        blocks:
+          Stage n:
+            map: conv $(dims[n]) k3 s2 same
+            norm: flatten 2, transpose 1 2, layernorm
+            out: transpose 1 2, reshape B $(dims[n]) $(map.h) $(map.w)
+        layers: [Stage 0, Stage 1]
+        """
+    )
+    assert "def __init__(self, in_channels, n, dims):" in spec.source()
+    assert "self.sizes = dims[n]" in spec.source()
+
+
+def test_an_activation_between_steps_with_names_is_a_function() -> None:
+    spec = loads("input: 8\nblocks: {mlp h: [fc1: linear $h, relu, fc2: linear $h]}\nlayers: [mlp 4]\n")
+    assert _forward(spec, "Mlp") == ["x = self.fc1(x)", "x = F.relu(x)", "return self.fc2(x)"]
+    assert "add_module" not in spec.source()
+
+
+def test_a_row_of_modules_with_names_is_a_sequence_with_its_activations() -> None:
+    spec = loads("input: 8\nlayers: {mlp: [fc1: linear 4, relu, fc2: linear 4]}\n")
+    assert '{"fc1": nn.Linear(8, 4), "0": nn.ReLU(), "fc2": nn.Linear(4, 4)}' in spec.source()
+
+
+def test_what_is_always_the_same_parameter_is_one_argument_inside_another_block_too() -> None:
+    spec = loads(
+        """
+        input: 8
+        params: {c: 4}
+        blocks:
+          unit c: {fc: "linear $c, relu"}
+          heap c: {one: unit $c, two: "unit $c, add(prev in)"}
+        layers: [linear $c, heap $c, heap $c]
+        """
+    )
+    assert "Unit(c)" in spec.source()
+    assert "c2" not in spec.source()
+
+
+def test_a_level_called_self_is_called_by_what_holds_it() -> None:
+    spec = loads("input: Tx8\nlayers: {attention: {self: {q: linear 8, out: 'relu, add(prev in)'}, out: linear 8}}\n")
+    assert "class AttentionSelf(nn.Module):" in spec.source()
+
+
+def test_a_long_size_of_the_run_goes_by_a_letter() -> None:
+    spec = loads(
+        """
+        input: 4xL
+        blocks: {layer: {fc: linear 8, out: add(fc in)}}
+        layers: [conv 8 k3 s2, conv 8 k5 s3, transpose 1 2, layer]
+        """
+    )
+    body = spec.source().partition("class Layer(")[2]
+    assert "# L x 8" in body.partition("class ")[0]

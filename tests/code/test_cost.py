@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -90,3 +91,20 @@ def test_an_argument_that_only_another_hides_is_not_taken() -> None:
     text = "netspec: 1\nparams: {a: 8, b: 4}\ninput: 16\nlayers:\n  one: fc $a\n  more: fc 3 when a > b\n  two: fc $b\n"
     printed = netspec.loads(text).source()
     assert "def __init__(self, a" not in printed
+
+
+def test_flags_add_few_networks_to_the_trials_of_other_parameters(counted: Counter[str]) -> None:
+    """Each of the flags decides whether a step is there, which no other parameter has to be tried with each time."""
+    sizes, flags = {f"p{n}": 5 + n for n in range(8)}, {f"f{n}": False for n in range(3)}
+    rows = {f"fc_{name}": f"fc ${name}" for name in sizes}
+    root_arguments.source(netspec.loads(_spec(sizes, rows)).document)
+    without = counted["graphs"]
+    rows |= {f"rolled_{name}": f"roll 1 -1 when {name}" for name in flags}
+    text = root_arguments.source(netspec.loads(_spec({**sizes, **flags}, rows)).document)
+    assert "f2=False" in text
+    assert counted["graphs"] - without <= without + 4 * len(flags)
+
+
+def _spec(params: dict[str, Any], rows: dict[str, str]) -> str:
+    """A spec of these parameters and rows."""
+    return json.dumps({"netspec": 1, "input": 16, "params": params, "layers": rows})

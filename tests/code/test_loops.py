@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+import torch
 
 import netspec
 from netspec import loads
@@ -120,3 +123,24 @@ def test_repeats_without_rounds_inside_others_make_nothing() -> None:
     inner = "{repeat: 2, layers: [{repeat: 0, layers: [linear 5]}]}"
     spec = netspec.loads(f"input: 6\nlayers: {{a: [linear 6, {inner}, mul(prev in)], b: linear 3}}")
     assert not disagreement(spec), spec.source()
+
+
+def test_a_row_of_modules_before_a_function_is_gone_over() -> None:
+    spec = loads(
+        """
+        input: 3x8x8
+        blocks: {pooling c: [adaptive_avgpool 1, conv $c k1, relu, 'interpolate $(in.shape[-2:])']}
+        layers: [pooling 4]
+        """
+    )
+    assert "for layer in self:\n            out = layer(out)\n        return F.interpolate(out, " in spec.source()
+    net: Any = spec.build()
+    x = torch.rand(2, 3, 8, 8)
+    parts = next(iter(net.children()))
+    wanted = torch.relu(parts[1](x.mean((2, 3), keepdim=True))).expand(2, 4, 8, 8)
+    torch.testing.assert_close(net(x), wanted)
+
+
+def test_a_row_of_modules_of_which_one_is_read_again_is_written_out() -> None:
+    spec = loads("input: 8\nblocks: {b: [a: linear 8, b: tanh, c: linear 8, d: add(c a)]}\nlayers: [b]\n")
+    assert "for layer in self" not in spec.source()

@@ -141,7 +141,7 @@ class Calls:
         for name in op.fields:
             series = [ABSENT if s is None else getattr(s.op, name) for s in item.aligned]
             measures = [None if s is None else s.measures.get(name) for s in item.aligned]
-            values[name] = self._value(series, name, item, measures)
+            values[name] = self._value(series, name, item, origins(item.aligned, name), measures)
         like = self.variables.read(item.dims[0]) if op.needs_device and item.dims else None
         dtype = self._dtype() if self._makes_floats(item.step) else None
         typed = dtype if like is not None or op.takes_dtype else None
@@ -169,12 +169,19 @@ class Calls:
                 return attribute(self.variables.read(("in", i)), "dtype")
         return None
 
-    def _value(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure] = ()) -> Any:
+    def _value(
+        self,
+        series: list[Any],
+        name: str,
+        item: Item,
+        said: Sequence[ast.expr | None],
+        measures: Sequence[Measure] = (),
+    ) -> Any:
         """What to print for an argument: its value, or where uses differ, the attribute that holds it.
 
-        Where it asks for sizes, `measures` say in each use how they are read.
+        `said` are the expressions that gave it. Where it asks for sizes, `measures` say in each use how they are read.
         """
-        if any(measures) and (read := self._read(series, name, item, measures)) is not None:
+        if any(measures) and (read := self._read(series, name, item, said, measures)) is not None:
             return read
         present = [v for v in series if v is not ABSENT]
         if any(isinstance(v, Dim) for v in present):
@@ -185,18 +192,21 @@ class Calls:
                 return self._known(present[0], item)
         if any(isinstance(v, tuple) and any(isinstance(part, Dim) for part in v) for v in present):
             columns = ([v if v is ABSENT else v[i] for v in series] for i in range(len(present[0])))
-            return tuple(self._value(column, name, item) for column in columns)
+            return tuple(self._value(column, name, item, _entries(said, i)) for i, column in enumerate(columns))
         called = OPERANDS.get(type(item.step.op), name) if name == "other" else name
-        return self.keeper.stored(series, called, origins(item.aligned, name))
+        return self.keeper.stored(series, called, said)
 
-    def _read(self, series: list[Any], name: str, item: Item, measures: Sequence[Measure]) -> Any:
+    def _read(
+        self, series: list[Any], name: str, item: Item, said: Sequence[ast.expr | None], measures: Sequence[Measure]
+    ) -> Any:
         """An argument as forward reads it from the sizes of its values; None where uses read it differently."""
         uses = [use for use, value in enumerate(series) if value is not ABSENT]
         if all(isinstance(measures[use], tuple) for use in uses):
             parts = []
             for i in range(len(series[uses[0]])):
                 of = [ABSENT if v is ABSENT else v[i] for v in series]
-                parts.append(self._value(of, name, item, [m[i] if isinstance(m, tuple) else None for m in measures]))
+                each = [m[i] if isinstance(m, tuple) else None for m in measures]
+                parts.append(self._value(of, name, item, _entries(said, i), each))
             return tuple(parts)
         trees: dict[int, ast.expr] = {}
         for use in uses:
@@ -251,3 +261,9 @@ class Calls:
                     if isinstance(known, Dim):
                         reach.setdefault(known, indexed(attribute(held, "shape"), valued(axis)))
         return written(size, reach)
+
+
+def _entries(nodes: Sequence[ast.expr | None], place: int) -> list[ast.expr | None]:
+    """One entry of each of these lists that are written out; None of anything else."""
+    lists = (node.elts if isinstance(node, ast.Tuple | ast.List) else () for node in nodes)
+    return [entries[place] if place < len(entries) else None for entries in lists]

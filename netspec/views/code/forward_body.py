@@ -114,6 +114,9 @@ class Forward:
             elif (loop := self.loops.at(at)) is not None:
                 found += self._loop(loop)
                 at = loop.stop
+            elif at == 0 and self.loops.is_row():
+                at = len(self.pattern.levels[0].members)
+                found += self._row(at)
             elif self.pattern.varies(item.unit):
                 at, some = self._optional(at)
                 found += some
@@ -249,6 +252,15 @@ class Forward:
             body.append(ast.Expr(method(named(name), "append", self.variables.read(made[place][1]))))
         begun = [assign(stored(name), listed([])) for name in lists.values()]
         return [*begun, *(statement for statement in before if statement), ast.For(target, of, body, [])]
+
+    def _row(self, count: int) -> list[ast.stmt]:
+        """The loop that runs the modules of a list one behind the other, which all steps up to `count` are."""
+        last = Loop(0, count, 1)
+        variable = self.variables.of_module("layer")
+        begun = self._begun(last, (count - 1, 0), ("in", 0), [self.items[count - 1].results[0]])
+        held = self.variables.read(self.items[count - 1].results[0])
+        body = assign(_assigned(held), call(named(variable), held))
+        return [*([begun] if begun else []), ast.For(stored(variable), SELF, [body], [])]
 
     def _made(self, loop: Loop) -> list[Place]:
         """What of a round is read outside of it."""

@@ -22,7 +22,7 @@ from netspec.ops.joining import Concat, Stack
 from netspec.views.code.containers import Containers
 from netspec.views.code.flow import Flow, Item
 from netspec.views.code.patterns import Ref, rigid
-from netspec.views.code.sequences import nested
+from netspec.views.code.sequences import is_plain, nested
 
 LONGEST: Final = 24
 """The most steps that a round is looked for in."""
@@ -30,6 +30,8 @@ EFFORT: Final = 400
 """How many steps are compared for each step of a class, at most, in search of loops."""
 MANY: Final = 4
 """From how many modules on that have names of their own a class goes over its children."""
+ROW: Final = 3
+"""From how many modules on a list that runs one behind the other goes over them."""
 Place = tuple[int, int]
 """A result of a round: its step and which of the step's results."""
 
@@ -88,6 +90,21 @@ class Loops:
             return None
         loops = (loop for period in (i - start for i in near) if (loop := self._loop(start, period)) is not None)
         return max(loops, key=lambda loop: (loop.stop, -loop.period), default=None)
+
+    def is_row(self) -> bool:
+        """Whether a list of modules begins with running all of them, each on just what the one before gives."""
+        count, flow = len(self.level.members), ("in", 0)
+        if self.flow.pattern.base != "nn.ModuleList" or not ROW <= count < len(self.items):
+            return False
+        for at, (item, step) in enumerate(zip(self.items, self.level.members.values(), strict=False)):
+            varies = self.flow.pattern.varies(item.unit) or step.training is not None
+            read = self.flow.last.get(item.results[0], -1)
+            if item.step is not step or varies or item.reads != [flow] or len(item.results) > 1 or not is_plain(step):
+                return False
+            if read != at + 1 if at + 1 < count else read < count:
+                return False
+            flow = item.results[0]
+        return True
 
     def _may_begin(self, step: Step) -> bool:
         """Whether a step can be the first of a loop: if it has a module of several, that is the first of them."""

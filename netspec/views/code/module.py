@@ -133,12 +133,14 @@ def _stem(pattern: Pattern) -> str:
     """What a class is called but for the number that sets it apart: as the block, or as the member.
 
     Members that are numbered are called by what holds them: `Stage` for several of `stages`, `Stages0` for one alone.
+    So is one called `self`, which says nothing by itself: `AttentionSelf`.
     """
     level = pattern.levels[0]
-    if not level.name.isdecimal() or level.block or level.parent is None:
+    if level.block or level.parent is None or not (level.name.isdecimal() or level.name == "self"):
         return class_name(level.block or level.name)
     held = level.parent.block or level.parent.name
-    if len(pattern.levels) > 1 and len(held) > 3 and held.endswith("s") and not held.endswith("ss"):
+    several = level.name.isdecimal() and len(pattern.levels) > 1
+    if several and len(held) > 3 and held.endswith("s") and not held.endswith("ss"):
         return class_name(held.removesuffix("s"))
     return class_name(f"{held}_{level.name}")
 

@@ -15,7 +15,7 @@ from netspec.graph.uses import given, taken
 from netspec.layers.activation import Activation, PReLU
 from netspec.layers.base import Layer
 from netspec.layers.dropout import Dropout
-from netspec.python.nodes import named
+from netspec.python.nodes import named, same
 
 
 def is_sequential(level: Level) -> bool:
@@ -88,6 +88,11 @@ def leading(level: Level, given: ast.expr) -> ast.expr:
 def _plain(op: Layer) -> bool:
     """Whether a module is called with its input as it is; else that is flattened before the whole sequence."""
     return list(arguments(op, [_X])) == [_X]
+
+
+def is_plain(step: Step) -> bool:
+    """Whether the module of a step is called with its input as it is."""
+    return same(leading(step.body, _X), _X) if step.body is not None else isinstance(step.op, Layer) and _plain(step.op)
 
 
 def _pointwise(step: Step) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from netspec.dims import Dim
 from netspec.graph.combining import LOST
 from netspec.graph.model import Step, Value
 from netspec.graph.symbols import Traced, plain, size_symbol
@@ -18,6 +19,8 @@ _SCALES: Final = (2, 4, 8, 16, 32)
 """How many times larger or smaller than the input's a size may be, to be told by it."""
 _LONGEST: Final = 21
 """How long a size may be; what is longer nobody would read beside the code."""
+_LONGEST_OF_RUN: Final = 14
+"""How long one may be that only the run knows, such as `(L // 5 - 1)`."""
 
 
 class Shapes:
@@ -37,7 +40,7 @@ class Shapes:
         ranks = {len(shape) for shape in shapes}
         if len(shapes) == len(levels) and len(ranks) == 1:
             columns = list(zip(*(shape for shape in shapes), strict=True))
-            open_ = [len(set(column)) > 1 or not slots.is_settled(column[: len(pattern.levels)]) for column in columns]
+            open_ = [len(set(column)) > 1 or not self._is_told(column) for column in columns]
             last = is_last(levels[0], 0, len(columns))
             names = letters(len(columns), last) or {3: "BLL" if sum(open_) == 1 else "BML"}.get(len(columns), "")
             self.axes = names
@@ -97,9 +100,14 @@ class Shapes:
         if told is not None:
             said = text(told).replace(" ", "")
             return said if len(said) <= _LONGEST and "+-" not in said else ""  # `h+-h%4`: a map that is padded
-        if len(known) != 1 or not self.slots.is_settled(column[:count]) or self._is_a_side(column):
+        if len(known) != 1 or not self._is_told(column) or self._is_a_side(column):
             return ""
         return str(known.pop())
+
+    def _is_told(self, column: list[Any]) -> bool:
+        """Whether a size that is the same in all uses is so for other arguments too, and no long formula."""
+        long = any(isinstance(size, Dim) and len(str(size)) > _LONGEST_OF_RUN for size in column)
+        return not long and self.slots.is_settled(column[: len(self.pattern.levels)])
 
     def _is_a_side(self, column: list[Any]) -> bool:
         """Whether a size that no expression says is that of an axis of the input that goes by its letter."""

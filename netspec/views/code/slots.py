@@ -276,6 +276,10 @@ class Slots:
                 return self.called[symbol]
         found = {_from_root(node, block) for node, block in zip(outside, self.blocks, strict=True)}
         if len(found) == 1 and (symbol := found.pop()) in self.live:
+            for own in self.variables:
+                if all(_from_root(block.bound.get(own, LOST), block) == symbol for block in self.blocks):
+                    self._symbol(own)
+                    return self.called[own]
             self._symbol(symbol)
             return self.called[symbol]
         return None

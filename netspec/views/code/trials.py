@@ -23,6 +23,8 @@ from netspec.views.code.slots import class_of, equal
 Part = ast.ClassDef | ast.FunctionDef
 ALONE: Final = 2
 """How many other values of a parameter are tried, where it is tried alone."""
+WHOLE: Final = 2
+"""In how many turns each flag has its other value beside other values of all parameters."""
 WORDS: Final = ("gelu", "tanh", "relu", "hardswish")
 """Other operations that are tried in the place of one."""
 FEW: Final = 3
@@ -78,8 +80,10 @@ class Trials:
     rules: Rules = field(default_factory=Rules)
     verdicts: dict[str, bool | None] = field(default_factory=dict, init=False)
     """What has been found so far, by the values."""
-    graphs: dict[str, Graph | None] = field(default_factory=dict, init=False)
+    graphs: dict[str, Graph | None] = field(default_factory=dict)
     """The networks that have been asked for, by the values of their parameters."""
+    near: set[str] = field(default_factory=set, init=False)
+    """The values of which the one network is that program beside those with the given values and other flags."""
     few: dict[str, Any] = field(default_factory=dict, init=False)
     """Counts of few rounds, once these are proven, with which other parameters are tried sooner."""
 
@@ -149,10 +153,21 @@ class Trials:
         """Whether the network with these values is there, and is that program."""
         return self._verdict(values) is True
 
-    def _verdict(self, values: Mapping[str, Any]) -> bool | None:
-        """Whether the network with these values is that program; None where there is no such network."""
+    def _verdict(self, values: Mapping[str, Any], whole: bool = False) -> bool | None:
+        """Whether the network with these values is that program; None where there is no such network.
+
+        That of the `whole` family is asked for, or that of the one network beside the family of the given values,
+        which is sooner told; what does not hold so is held against the whole.
+        """
         tried = {**self.few, **values}
         known = repr(sorted(tried.items()))
+        if known in self.near and not whole:
+            return True
+        if known not in self.verdicts and self.flags and not whole:
+            alone = self._with(tried)
+            if alone is not None and self._shares([alone], tried):
+                self.near.add(known)
+                return True
         if known not in self.verdicts:
             others = self.family(tried)
             self.verdicts[known] = None if others is None else self._alike(others, tried) or self._shares(others, tried)
@@ -178,8 +193,8 @@ class Trials:
     def _in_turns(self, names: Sequence[str]) -> bool:
         """Whether the network is that program in all turns in which there is one, and these have every value tried."""
         seen: dict[str, list[Any]] = {name: [] for name in names}
-        for values in self.turns(names):
-            if (verdict := self._verdict(values)) is None:
+        for turn, values in enumerate(self.turns(names)):
+            if (verdict := self._verdict(values, whole=turn < WHOLE)) is None:
                 continue
             if not verdict:
                 return False
@@ -238,9 +253,9 @@ class Trials:
         odd = self._odd(name)
         found = 0
         for value in [larger, *([] if odd is None else [odd]), *others]:
-            if self._verdict({name: value}) is False:
+            if (verdict := self._verdict({name: value}, whole=True)) is False:
                 return False
-            found += self._holds({name: value})
+            found += verdict is True
             if found == ALONE:
                 break
         return found > 0

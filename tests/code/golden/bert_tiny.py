@@ -31,7 +31,7 @@ class Embeddings(nn.Module):
         return F.dropout(self.LayerNorm(x), self.p, self.training)  # T x d
 
 
-class Self(nn.Module):
+class AttentionSelf(nn.Module):
     def __init__(self, d, heads, p):
         super().__init__()
         self.heads = heads
@@ -62,7 +62,7 @@ class Output(nn.Module):
 class Attention(nn.Module):
     def __init__(self, d, heads, p):
         super().__init__()
-        self.self = Self(d, heads, p)
+        self.self = AttentionSelf(d, heads, p)
         self.output = Output(d, d, p)
 
     def forward(self, x):

@@ -37,7 +37,7 @@ class FeatureExtractor(nn.Module):
 
     def forward(self, x):
         x = x.unsqueeze(1)  # 1 x L
-        return self.conv_layers(x)  # widths[2] x ((L + 10) // 20 - 1)
+        return self.conv_layers(x)
 
 
 class FeatureProjection(nn.Module):
@@ -47,8 +47,8 @@ class FeatureProjection(nn.Module):
         self.projection = nn.Linear(widths[2], d)
 
     def forward(self, x):
-        layer_norm = self.layer_norm(x.transpose(1, 2))  # ((L + 10) // 20 - 1) x widths[2]
-        x = self.projection(layer_norm)  # ((L + 10) // 20 - 1) x d
+        layer_norm = self.layer_norm(x.transpose(1, 2))  # L x widths[2]
+        x = self.projection(layer_norm)  # L x d
         return x, layer_norm
 
 
@@ -64,8 +64,8 @@ class PosConvEmbed(nn.Module):
     def forward(self, x):
         x = self.conv(x.transpose(1, 2))
         if self.use_slice:
-            x = x[..., :-1]  # d x ((L + 10) // 20 - 1)
-        return F.gelu(x).transpose(1, 2)  # ((L + 10) // 20 - 1) x d
+            x = x[..., :-1]  # d x M
+        return F.gelu(x).transpose(1, 2)  # M x d
 
 
 class SelfAttention(nn.Module):
@@ -77,12 +77,12 @@ class SelfAttention(nn.Module):
         self.q_proj = nn.Linear(d, d)
         self.out_proj = nn.Linear(d, d)
 
-    def forward(self, x):  # ((L + 10) // 20 - 1) x d
-        k_proj = self.k_proj(x)  # ((L + 10) // 20 - 1) x d
-        v_proj = self.v_proj(x)  # ((L + 10) // 20 - 1) x d
-        q_proj = self.q_proj(x)  # ((L + 10) // 20 - 1) x d
-        x = attend(q_proj, k_proj, v_proj, self.heads)  # ((L + 10) // 20 - 1) x d
-        return self.out_proj(x)  # ((L + 10) // 20 - 1) x d
+    def forward(self, x):  # M x d
+        k_proj = self.k_proj(x)  # M x d
+        v_proj = self.v_proj(x)  # M x d
+        q_proj = self.q_proj(x)  # M x d
+        x = attend(q_proj, k_proj, v_proj, self.heads)  # M x d
+        return self.out_proj(x)  # M x d
 
 
 class FeedForward(nn.Module):
@@ -91,9 +91,9 @@ class FeedForward(nn.Module):
         self.intermediate_dense = nn.Linear(d, hidden)
         self.output_dense = nn.Linear(hidden, d)
 
-    def forward(self, x):  # ((L + 10) // 20 - 1) x d
-        x = F.gelu(self.intermediate_dense(x))  # ((L + 10) // 20 - 1) x hidden
-        return self.output_dense(x)  # ((L + 10) // 20 - 1) x d
+    def forward(self, x):  # M x d
+        x = F.gelu(self.intermediate_dense(x))  # M x hidden
+        return self.output_dense(x)  # M x d
 
 
 class EncoderLayer(nn.Module):
@@ -104,11 +104,11 @@ class EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(d, hidden)
         self.final_layer_norm = nn.LayerNorm(d)
 
-    def forward(self, x):  # ((L + 10) // 20 - 1) x d
-        x = x + self.attention(x)  # ((L + 10) // 20 - 1) x d
-        layer_norm = self.layer_norm(x)  # ((L + 10) // 20 - 1) x d
-        x = layer_norm + self.feed_forward(layer_norm)  # ((L + 10) // 20 - 1) x d
-        return self.final_layer_norm(x)  # ((L + 10) // 20 - 1) x d
+    def forward(self, x):  # M x d
+        x = x + self.attention(x)  # M x d
+        layer_norm = self.layer_norm(x)  # M x d
+        x = layer_norm + self.feed_forward(layer_norm)  # M x d
+        return self.final_layer_norm(x)  # M x d
 
 
 class Encoder(nn.Module):
@@ -119,9 +119,9 @@ class Encoder(nn.Module):
         self.layers = nn.Sequential(*[EncoderLayer(d, heads, hidden) for _ in range(depth)])
 
     def forward(self, x):
-        out = self.pos_conv_embed(x)  # ((L + 10) // 20 - 1) x d
-        x = self.layer_norm(x + out)  # ((L + 10) // 20 - 1) x d
-        return self.layers(x)  # ((L + 10) // 20 - 1) x d
+        out = self.pos_conv_embed(x)  # M x d
+        x = self.layer_norm(x + out)  # M x d
+        return self.layers(x)  # M x d
 
 
 class Wav2Vec2Model(nn.Module):
@@ -144,7 +144,7 @@ class Wav2Vec2Model(nn.Module):
         self.encoder = Encoder(d, depth, heads, hidden, reach, groups)
 
     def forward(self, x):  # L
-        x = self.feature_extractor(x)  # widths[2] x ((L + 10) // 20 - 1)
-        out, normed = self.feature_projection(x)  # ((L + 10) // 20 - 1) x d
-        x = self.encoder(out)  # ((L + 10) // 20 - 1) x d
+        x = self.feature_extractor(x)
+        out, normed = self.feature_projection(x)
+        x = self.encoder(out)
         return {"hidden": x, "features": normed}
