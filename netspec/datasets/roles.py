@@ -48,8 +48,9 @@ class Roles:
     @classmethod
     def learnt(cls, columns: Mapping[str, Any]) -> Self:
         """The columns of a run, as it has learnt them."""
-        kinds = (columns.get(kind, ()) for kind in ("numbers", "dates", "categories", "texts"))
-        return cls(*map(tuple, kinds))
+        kinds = ("numbers", "dates", "categories", "texts")
+        numbers, dates, categories, texts = (tuple(columns.get(kind, ())) for kind in kinds)
+        return cls(numbers, dates, categories, texts)
 
 
 def judged(table: Table, names: Sequence[str]) -> Roles:

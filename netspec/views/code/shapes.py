@@ -104,7 +104,7 @@ class Shapes:
             return ""
         return str(known.pop())
 
-    def _is_told(self, column: list[Any]) -> bool:
+    def _is_told(self, column: Sequence[Any]) -> bool:
         """Whether a size that is the same in all uses is so for other arguments too, and no long formula."""
         long = any(isinstance(size, Dim) and len(str(size)) > _LONGEST_OF_RUN for size in column)
         return not long and self.slots.is_settled(column[: len(self.pattern.levels)])
