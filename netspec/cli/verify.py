@@ -24,8 +24,8 @@ def command(source: Path, as_json: bool) -> None:
     those that were known then; of a run, its weights those that the run has, and its outputs those that training
     stored. Where anything of it is not so, the exit code is 6. torch is imported for .py and .pt2 alone.
 
-    A .c file is compiled and run, a .py or .pt2 file is loaded as a program loads it: verify such files only of those
-    whose programs you would run.
+    A .c file that is named is compiled and run, a .py or .pt2 file is loaded as a program loads it: name such files
+    only of those whose programs you would run. In a run's folder their bytes and weights are compared alone.
     """
     from netspec.errors import UsageError
     from netspec.runs.verifying import verify_file, verify_run

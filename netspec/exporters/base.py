@@ -33,6 +33,8 @@ class Exporter(Entry):
     """What the names of its files end in, with the dot; a path says by it which format is meant."""
     beside: ClassVar[tuple[str, ...]] = ()
     """What the names of further files end in, each called as the first but for that."""
+    is_program: ClassVar[bool] = False
+    """Whether what runs a file runs whatever code is in it."""
     otherwise: ClassVar[str] = ""
     """What else may be tried where a file computes something else than the network."""
 

@@ -29,6 +29,7 @@ from netspec.runtime.export.tolerance import Difference
 from netspec.spec import Spec
 from netspec.version import __version__
 from netspec.vocabulary import EXPORTERS
+from netspec.words import command
 
 SPEC: Final = "netspec.spec"
 
@@ -85,8 +86,11 @@ def verify_file(path: Path) -> Verified:
     return _verified(path)[0]
 
 
-def _verified(path: Path) -> tuple[Verified, Sealed, Opened]:
-    """What `verify_file` finds, with the file's manifest and what runs it. Raises as that does."""
+def _verified(path: Path, *, programs: bool = True) -> tuple[Verified, Sealed, Opened]:
+    """What `verify_file` finds, with the file's manifest and what runs it; of `programs` only if these may be run.
+
+    Raises as that does.
+    """
     cls = format_of(path)
     sealed = cls.read_seal(path)
     if fault := sealed.fault:
@@ -95,6 +99,9 @@ def _verified(path: Path) -> tuple[Verified, Sealed, Opened]:
     spec = spec_in(path, sealed.said.metadata)
     notes = ["the file is byte for byte what was written", _same_network(sealed, spec)]
     opened = Opened(path, exporter_of(spec, cls.extension) or cls())
+    if cls.is_program and not programs:
+        notes.append(f"it is a program, and was not run: {command('verify', shown(path))} does that")
+        return Verified(path, (), tuple(note for note in notes if note)), sealed, opened
     differences = tuple(sealed.differences(opened)) if sealed.manifest["checks"] else ()
     _need_same(path, differences)
     if not differences:
@@ -105,6 +112,7 @@ def _verified(path: Path) -> tuple[Verified, Sealed, Opened]:
 def verify_run(run: Run) -> Verified:
     """Hold all files that a run was exported to against their manifests, its weights, and what training stored.
 
+    What is a program is not run, because a folder may be a stranger's.
     Raises DataError where there is none, and as `verify_file`: the worst of what is told of any, with the others.
     """
     names = [f"model{cls.extension}" for cls in EXPORTERS.classes()]
@@ -127,12 +135,14 @@ def verify_run(run: Run) -> Verified:
 
 def _of_run(run: Run, path: Path) -> Verified:
     """Hold one file of a run against its manifest, the run's weights, and what training stored."""
-    found, sealed, opened = _verified(path)
+    found, sealed, opened = _verified(path, programs=False)
     now = sha256(run.weights)
     if sealed.manifest["weights"] != now:
         text = f"{shown(path)} has other weights than {run.weights.name} has now"
         raise ExportMismatch(f"{text}: it was written before. Export the run again.")
     notes = [*found.notes, f"its weights are those of {run.weights.name}"]
+    if opened.exporter.is_program:
+        return replace(found, notes=tuple(notes))
     spec = spec_in(path, sealed.said.metadata)
     try:
         proof = proof_of(run.spec, run.weights, lambda: now)

@@ -152,7 +152,7 @@ def test_without_a_compiler_the_bytes_are_compared(
 
 
 def test_a_run_is_verified_with_all_that_it_was_exported_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each is held against what training stored; one that rounds against what it gave."""
+    """ONNX is held against what training stored; programs, which may be a stranger's, are not run."""
     run = trained(
         tmp_path,
         "netspec: 1\ninput: 1x8x8\nlayers: [conv 2 k3, relu, fc 10]\ndata: digits\n"
@@ -166,7 +166,10 @@ def test_a_run_is_verified_with_all_that_it_was_exported_to(tmp_path: Path, caps
     said = json.loads(capsys.readouterr().out)
     files = [said, *said["also"]]
     assert sorted(Path(each["file"]).name for each in files) == ["model.c", "model.onnx", "model.pt2", "model.py"]
-    assert {len(each["differences"]) for each in files if not each["file"].endswith(".c")} == {4}
+    assert {each["file"][-5:]: len(each["differences"]) for each in files if each["differences"]} == {".onnx": 4}
+    notes = [note for each in files for note in each["notes"] if "is a program" in note]
+    assert len(notes) == 3
+    assert all(f"was not run: `netspec verify {run}/model." in note for note in notes)
     assert ended("verify", run) == 0
     told = capsys.readouterr().err.splitlines()
     assert {line.split(": ")[0].rpartition("/")[2] for line in told} == {Path(each["file"]).name for each in files}

@@ -33,6 +33,7 @@ class C(Exporter):
     """
 
     extension = ".c"
+    is_program = True
     beside = (".h",)
     otherwise = "A step that mixes the samples of a batch does so: the file takes one at a time. "
     example = "c output=probabilities"

@@ -25,6 +25,7 @@ class PT2(Exporter):
     """
 
     extension = ".pt2"
+    is_program = True
     example = "pt2 output=probabilities"
 
     def write(self, subject: Subject, file: Path) -> Written:

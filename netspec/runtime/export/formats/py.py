@@ -25,6 +25,7 @@ class Py(Exporter):
     """
 
     extension = ".py"
+    is_program = True
     beside = (".safetensors",)
     example = "py"
 
