@@ -49,10 +49,11 @@ class Steps:
 
     def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
         """What becomes of a batch, samples first; augmented where there is a chance. Bytes come out as floats."""
-        batch = self._taken(batch, self.before)
+        if self.before:
+            batch = self._taken(batch, self.before)
         if chance is not None:
             batch = self._taken(batch, self.augment, chance)
-        inputs, target = self._taken(batch, self.after)
+        inputs, target = self._taken(batch, self.after) if self.after else batch
         return tuple(as_floats(x, self.peak) for x in inputs), target
 
     def _taken(self, batch: Batch, steps: tuple[Placed, ...], *chance: Chance) -> Batch:
@@ -253,6 +254,8 @@ class Split:
         `indices` are int64, one axis. All tensors have as many rows, on the part's device: images as floats, samples
         x channels x height x width. With `rows` it is those rows of the same batch.
         """
+        if generator is None and rows in (None, slice(0, len(indices))):
+            return self.steps(self._picked(indices))
         mixer = self.mixer if generator is not None else None
         places = self._places(indices, rows, mixer is not None)
         own = indices[places]

@@ -11,7 +11,6 @@ stretch are computed as the text has them, to the bit.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import prod
@@ -184,28 +183,24 @@ def _add_product(total: torch.Tensor, gradient: torch.Tensor, given: torch.Tenso
 
 
 def holding_back(call: Callable[..., Any], layers: Sequence[nn.Module]) -> Callable[..., Any]:
-    """`call`, within which these linear layers give Scores, where their numbers would be more than a stretch."""
+    """`call`, within which these linear layers give Scores, where their numbers would be more than a stretch.
+
+    One with hooks, which are to see numbers, runs as it stands.
+    """
     if not layers:
         return call
 
     def run(*inputs: torch.Tensor) -> Any:
-        with held_back(layers):
+        changed = [layer for layer in layers if not layer._forward_hooks and not layer._backward_hooks]
+        for layer in changed:  # past what a module does when something is set, which takes longer than all else here
+            layer.__dict__["forward"] = partial(_given, layer)
+        try:
             return call(*inputs)
+        finally:
+            for layer in changed:
+                del layer.__dict__["forward"]
 
     return run
-
-
-@contextlib.contextmanager
-def held_back(layers: Sequence[nn.Module]) -> Iterator[None]:
-    """Within it these linear layers give Scores; one with hooks, which are to see numbers, runs as it stands."""
-    changed = [layer for layer in layers if not layer._forward_hooks and not layer._backward_hooks]
-    for layer in changed:  # past what a module does when something is set, which takes longer than all else here
-        layer.__dict__["forward"] = partial(_given, layer)
-    try:
-        yield
-    finally:
-        for layer in changed:
-            del layer.__dict__["forward"]
 
 
 def _given(layer: nn.Module, hidden: torch.Tensor) -> Scores | torch.Tensor:
