@@ -60,8 +60,16 @@ def by_hand(module: nn.Module, x: torch.Tensor, y: torch.Tensor) -> Run:
     return run
 
 
-def table(width: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.randn(MANY * BATCH * 2, width), torch.randint(3, (MANY * BATCH * 2,))
+def table() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(MANY * BATCH * 2, 8), torch.randint(3, (MANY * BATCH * 2,))
+
+
+def maps() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(MANY * BATCH, 3, 4, 4), torch.randint(3, (MANY * BATCH,))
+
+
+def texts() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randint(11, (MANY * BATCH, 6)), torch.randint(13, (MANY * BATCH, 6))
 
 
 def perceptron() -> nn.Module:
@@ -119,11 +127,11 @@ def parted(found: dict[str, float]) -> tuple[float, float]:
 @pytest.mark.parametrize(
     ("layers", "given", "more", "most"),
     [
-        (TABLE, table, "", 70),
-        ("input: 3x4x4\nlayers: [conv 4 k3, bn, relu, flatten, fc 3]", lambda: maps(), "", 72),
-        ("inputs: {t: int 6}\nlayers: [embedding 11 8, linear 13]", lambda: texts(), "", 70),
-        (TABLE, table, ", clip_grad: 1.0, scheduler: cosine", 73),
-        (TABLE, table, ", accumulate: 2", 113),
+        (TABLE, table, "", 64),
+        ("input: 3x4x4\nlayers: [conv 4 k3, bn, relu, flatten, fc 3]", maps, "", 67),
+        ("inputs: {t: int 6}\nlayers: [embedding 11 8, linear 13]", texts, "", 62),
+        (TABLE, table, ", clip_grad: 1.0, scheduler: cosine", 65),
+        (TABLE, table, ", accumulate: 2", 100),
     ],
     ids=["table", "maps", "texts", "clipping and a schedule", "accumulation"],
 )
@@ -132,23 +140,15 @@ def test_a_step_calls_few_functions(layers: str, given: Any, more: str, most: in
     assert parted(found)[0] <= most, found
 
 
-def maps() -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.randn(MANY * BATCH, 3, 4, 4), torch.randint(3, (MANY * BATCH,))
-
-
-def texts() -> tuple[torch.Tensor, torch.Tensor]:
-    return torch.randint(11, (MANY * BATCH, 6)), torch.randint(13, (MANY * BATCH, 6))
-
-
 def test_a_step_calls_hardly_more_of_torch_than_a_loop_by_hand() -> None:
     x, y = table()
     mine, theirs = (parted(per_step(run, calls))[1] for run in (own(TABLE, x, y), by_hand(perceptron(), x, y)))
-    assert mine <= theirs + 5
+    assert mine <= theirs + 10
 
 
 def test_a_step_computes_hardly_more_than_a_loop_by_hand() -> None:
     x, y = table()
     mine, theirs = (per_step(run, operations) for run in (own(TABLE, x, y), by_hand(perceptron(), x, y)))
     more = {name: mine.get(name, 0) - theirs.get(name, 0) for name in mine.keys() | theirs.keys()}
-    # The loss is read, and kept in its place among those of the epoch.
-    assert sum(more.values()) <= 4, more
+    # The samples are a slice of those of the epoch, and the loss is read and put in its place among the others.
+    assert sum(more.values()) <= 5, more

@@ -190,23 +190,34 @@ def holding_back(call: Callable[..., Any], layers: Sequence[nn.Module]) -> Calla
     if not layers:
         return call
 
+    small = set[tuple[torch.Size, ...]]()
+    """The shapes of inputs for which no layer gives Scores, so that the next time nothing is held back."""
+
     def run(*inputs: torch.Tensor) -> Any:
+        shapes = tuple([x.shape for x in inputs])
+        if shapes in small:
+            return call(*inputs)
+        made: list[Scores] = []
         changed = [layer for layer in layers if not layer._forward_hooks and not layer._backward_hooks]
         for layer in changed:  # past what a module does when something is set, which takes longer than all else here
-            layer.__dict__["forward"] = partial(_given, layer)
+            layer.__dict__["forward"] = partial(_given, layer, made)
         try:
-            return call(*inputs)
+            found = call(*inputs)
         finally:
             for layer in changed:
                 del layer.__dict__["forward"]
+        if len(changed) == len(layers) and not made:
+            small.add(shapes)
+        return found
 
     return run
 
 
-def _given(layer: nn.Module, hidden: torch.Tensor) -> Scores | torch.Tensor:
-    """What a linear layer that is held back gives."""
+def _given(layer: nn.Module, made: list[Scores], hidden: torch.Tensor) -> Scores | torch.Tensor:
+    """What a linear layer that is held back gives; Scores are added to those that are `made`."""
     assert isinstance(layer, nn.Linear)
     assert type(layer).forward is nn.Linear.forward, "a layer that does more than multiply"
     if prod(hidden.shape[:-1]) * layer.out_features <= _most(hidden.device):
         return functional.linear(hidden, layer.weight, layer.bias)
-    return Scores(hidden, layer.weight, layer.bias, torch.is_autocast_enabled(hidden.device.type))
+    made.append(Scores(hidden, layer.weight, layer.bias, torch.is_autocast_enabled(hidden.device.type)))
+    return made[-1]
