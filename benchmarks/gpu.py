@@ -57,6 +57,8 @@ CASES = (
     Case("ResNet-50, batch 64", "resnet50.yaml", networks.resnet50, (3, 224, 224), 1000, 64, 20, 1.0),
     Case("U-Net, batch 64", UNET, networks.UNet, (3, 64, 64), 3, 64, 100, 1.0, (64, 64)),
 )
+LAUNCHED = 3
+"""How many of them, the small ones first, are also trained with one step to a launch."""
 
 
 def samples(case: Case) -> tuple[torch.Tensor, torch.Tensor]:
@@ -249,7 +251,7 @@ def measure(count: int) -> Iterator[Row]:
 
 def compare_launches(count: int) -> Iterator[Row]:
     """The rows of several steps to a launch against one."""
-    for case in CASES[:3]:
+    for case in CASES[:LAUNCHED]:
         name = f"{case.name}: several steps to a launch / one"
         if not torch.cuda.is_available():
             yield Row(name, None, at_least=1.0, note="there is no CUDA device")

@@ -215,7 +215,7 @@ def test_the_whole_command_runs(mnist: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_without_a_gpu_its_figures_are_reported_as_not_measured() -> None:
-    assert [row.found for row in gpu.measure(1)] == [None] * (len(gpu.CASES) + 4)
+    assert [row.found for row in gpu.measure(1)] == [None] * (len(gpu.CASES) + gpu.LAUNCHED + 4)
 
 
 def test_what_a_gpu_is_compared_in_runs_on_a_cpu_too() -> None:

@@ -147,6 +147,8 @@ def defined(
 ) -> ast.FunctionDef:
     """A function, whose parameters with a default are the last."""
     known = defaults or {}
+    given = [parameter in known for parameter in parameters]
+    assert given == sorted(given), "Python would take the defaults for those of others"
     arguments = ast.arguments(
         posonlyargs=[],
         args=[ast.arg(parameter) for parameter in parameters],

@@ -54,7 +54,7 @@ def test_a_variable_is_used_again_where_nothing_reads_it_any_more() -> None:
         layers: [residual, residual]
         """
     )
-    assert "x = out + x" in source
+    assert "x = self.a(x) + x" in source
     assert "x2" not in source
 
 

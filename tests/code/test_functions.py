@@ -158,12 +158,12 @@ TURN = """
 
 def test_a_block_that_holds_only_numbers_is_a_function_that_is_given_them() -> None:
     source, net = printed(TURN)
-    assert "def turned(x, half, s=2, *, by):" in source
+    assert "def turned(x, half, by, s=2):" in source
     assert "[..., :half] * (s * by)" in source
     assert "class Turned" not in source
     assert "        self.half2 = half\n        self.by = by\n        self.v_half = half + 1\n" in source
-    assert "k = turned(out, self.half2, by=self.by)" in source
-    assert "v = turned(x, self.v_half, s=3, by=self.by)" in source
+    assert "k = turned(out, self.half2, self.by)" in source
+    assert "v = turned(x, self.v_half, self.by, s=3)" in source
     torch.manual_seed(0)
     wanted = netspec.loads(TURN, ["params.part=3", "params.by=0.3"]).build()
     torch.manual_seed(0)

@@ -141,9 +141,11 @@ def test_trees_are_the_same_node_for_node() -> None:
     assert len({Code(call("f", x)), Code(call("f", named("x"))), Code(x)}) == 2
 
 
-def test_a_parameter_behind_one_with_a_default_goes_by_keyword() -> None:
-    function = defined("__init__", ["self", "c", "s", "k"], [ast.Continue()], {"s": valued(1)})
-    assert lines([function], {})[0] == "def __init__(self, c, s=1, *, k):"
+def test_parameters_with_a_default_are_the_last() -> None:
+    function = defined("__init__", ["self", "c", "k", "s"], [ast.Continue()], {"s": valued(1)})
+    assert lines([function], {})[0] == "def __init__(self, c, k, s=1):"
+    with pytest.raises(AssertionError):
+        defined("__init__", ["self", "c", "s", "k"], [ast.Continue()], {"s": valued(1)})
 
 
 def test_only_what_is_used_is_imported() -> None:

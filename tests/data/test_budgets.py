@@ -73,7 +73,7 @@ def test_arrays_count_together_and_with_what_they_become(tmp_path: Path) -> None
 
 
 def test_a_spec_may_allow_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netspec.runtime.data.loading.MEMORY", 100)
+    monkeypatch.setattr("netspec.runtime.data.reading.MEMORY", 100)
     np.savez_compressed(tmp_path / "a.npz", x=np.zeros((100, 10), np.float32), y=np.arange(100) % 2)
     with pytest.raises(DataError, match="allow more in the spec"):
         load_data(section({"source": "npz a.npz"}), tmp_path)

@@ -22,10 +22,9 @@ from netspec.python.layout import WIDTH, Comments, lines
 from netspec.python.names import Namespace, class_name
 from netspec.python.nodes import assigned, attribute, named, same, tupled, valued
 from netspec.tensors import Tensor, sample
-from netspec.views.code.attributes import without_derived
 from netspec.views.code.classes import ClassWriter
 from netspec.views.code.closed import closed, wrap_of
-from netspec.views.code.folding import folded
+from netspec.views.code.folding import folded, without_derived
 from netspec.views.code.functions import without_empty
 from netspec.views.code.initialising import over_arguments, padding, statements
 from netspec.views.code.paths import Paths

@@ -114,7 +114,7 @@ def _agree(twin: ast.ClassDef, other: ast.ClassDef, comments: dict[ast.stmt, str
 
 def _renamed(node: Tree, called: Mapping[str, str], comments: dict[ast.stmt, str]) -> Tree:
     """A tree in which classes are called otherwise; what stays as it is may be a part of the old one."""
-    if not called:
+    if all(name == new for name, new in called.items()):
         return node
     if isinstance(node, ast.Name):
         return ast.Name(called[node.id], node.ctx) if node.id in called else node  # type: ignore[return-value]
