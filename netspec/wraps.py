@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 from math import prod, sqrt
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, cast
 
 from netspec.dims import Size
 from netspec.layers.base import Layer
 from netspec.records import Bool, Entry, Float, Int
 from netspec.saved import Held, Tape
+
+if TYPE_CHECKING:
+    from netspec.layers.convolution import Convolution
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -243,7 +246,7 @@ class Lora(Wrap):
         whole = op.kept(tape, *inputs)
         if not _is(op, "Linear"):
             few = (whole.shape[0], self.rank, *whole.shape[2:])
-            x = getattr(op, "padded", lambda _, x: x)(tape, tape.dropout(inputs[0], self.dropout))
+            x = cast("Convolution", op).padded(tape, tape.dropout(inputs[0], self.dropout))
             small = tape.conv(x, tape.own("lora_A.weight"), None, few)
             return tape.add(whole, tape.each(tape.conv(small, tape.own("lora_B.weight"), None, whole.shape)))
         x = tape.flatten(inputs[0], 1) if getattr(op, "flattens", False) else inputs[0]
@@ -264,11 +267,6 @@ SMALL: Final = ("lora_A.weight", "lora_B.weight", "lora_embedding_A", "lora_embe
 def is_adapter(name: str) -> bool:
     """Whether a tensor of this name in a layer is a small matrix beside its weight."""
     return name.endswith(SMALL)
-
-
-def torch_name(op: Layer) -> str:
-    """The class of torch that a layer is, of those that are adapted: FC is Linear."""
-    return next(name for name in ADAPTED if _is(op, name))
 
 
 def _is(op: Layer, name: str) -> bool:

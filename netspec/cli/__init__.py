@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import gc
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import click
 
 from netspec.cli.common import speaks, talk
+from netspec.cli.garbage import collecting
 from netspec.cli.group import LazyGroup, shows_traceback, traceback_option
 from netspec.errors import DataError, NetspecError, UsageError
 from netspec.text.report import MisfitError, SpecError
@@ -26,7 +25,7 @@ COMPLETE = "_NETSPEC_COMPLETE"
 LONG = {"train", "sweep", "eval", "predict", "generate", "bench"}
 """Commands that go on for as long as their data do, with garbage of the network's own."""
 MADE = 1_000_000
-"""Objects that the others make before garbage is looked for: mostly they end before that pays."""
+"""Objects that the other commands make before garbage is collected: most of them end before that pays."""
 
 FAULT = """\
 This is a fault of netspec, not of your spec: {error}
@@ -49,23 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if COMPLETE in os.environ:
         sys.exit(complete(os.environ[COMPLETE]))
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with _collecting(seldom=not LONG & set(given[:2])):
+    with collecting(seldom=not LONG & set(given[:2])):
         sys.exit(_run(given))
-
-
-@contextmanager
-def _collecting(seldom: bool) -> Iterator[None]:
-    """Within it garbage is looked for, perhaps seldom; it leaves that as it was."""
-    before, thresholds = gc.isenabled(), gc.get_threshold()
-    if seldom:
-        gc.set_threshold(MADE, *thresholds[1:])
-    gc.enable()
-    try:
-        yield
-    finally:
-        if not before:
-            gc.disable()
-        gc.set_threshold(*thresholds)
 
 
 def complete(instruction: str) -> int:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -221,23 +219,6 @@ def write(path: Path, text: str, inputs: Iterable[Path] = ()) -> None:
 
     need_writable(path, inputs)
     write_text(path, text)
-
-
-@contextmanager
-def importing() -> Iterator[None]:
-    """Within it no garbage is looked for: imports make objects that stay, and leave next to none.
-
-    Where torch has come with them, all that is there in the end is never looked through again.
-    """
-    before, fresh = gc.isenabled(), "torch" not in sys.modules
-    gc.disable()
-    try:
-        yield
-    finally:
-        if fresh and "torch" in sys.modules:
-            gc.freeze()
-        if before:
-            gc.enable()
 
 
 def inputs_of(spec: Spec) -> list[Path]:

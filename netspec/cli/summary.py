@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -63,26 +63,25 @@ def _show_training(
     spec: Spec, samples: int | None, sizes: Mapping[str, int], fit: int | None, *, measure: bool, as_json: bool
 ) -> None:
     """Show groups, steps and learning rate, and the forecast of a step, beside what one takes where it is measured."""
-    from netspec.views import forecast, training
+    from netspec.views import faster, forecast, training
 
     beside = {name: each.graph for name, each in spec.beside.items()}
     planned = training.training(spec.name, spec.graph, spec.experiment, samples, beside)
     expected = forecast.forecast(spec.name, spec.graph, spec.experiment, beside, sizes)
     if fit is not None:
         forecast.need_sizes(expected)
-    if measure:
-        from netspec.views import faster
-
-        measured = spec.measure()
-        trial, ways = measured.trial, (measured.faster, measured.tried)
+    measured = spec.measure() if measure else None
     if as_json:
-        told = {"fit": {"bytes": fit, "batch": expected.fitting(fit)}} if fit is not None else {}
-        told |= {"measured": {**forecast.compared(expected, trial), **faster.listed(*ways)}} if measure else {}
+        told: dict[str, Any] = {"fit": {"bytes": fit, "batch": expected.fitting(fit)}} if fit is not None else {}
+        if measured is not None:
+            ways = faster.listed(measured.faster, measured.tried)
+            told["measured"] = {**forecast.compared(expected, measured.trial), **ways}
         show_json({**planned.listed(), "forecast": {**expected.listed(), **told}})
         return
     lines = [*forecast.lines(expected)]
     lines += forecast.fitting(expected, fit) if fit is not None else []
-    lines += [*forecast.facts(expected, trial), *faster.lines(*ways)] if measure else []
+    if measured is not None:
+        lines += [*forecast.facts(expected, measured.trial), *faster.lines(measured.faster, measured.tried)]
     show("\n".join([training.text(planned), "", *lines]))
 
 

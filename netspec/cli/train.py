@@ -13,7 +13,6 @@ import click
 from netspec.cli.common import (
     allow_outside,
     as_json,
-    importing,
     inputs_of,
     limited,
     load,
@@ -22,6 +21,7 @@ from netspec.cli.common import (
     talk,
     within,
 )
+from netspec.cli.garbage import importing
 from netspec.cli.targets import Exported, Folder
 from netspec.files import need_writable
 from netspec.words import in_shell

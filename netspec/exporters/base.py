@@ -87,7 +87,7 @@ class Exporter(Entry):
 
     def emit(self, of: Emission, file: Path) -> Written:
         """The same from the graph and the weights alone, without torch. Raises NeedsTorch where that is no way."""
-        raise NeedsTorch(f"{self.called()} is written of torch's network")
+        raise NeedsTorch(f"{self.called()} is written from torch's network")
 
     def opened(self, file: Path) -> Run:
         """What runs a file of this format on arrays. Raises ExportFailed, and running it ExportMismatch."""

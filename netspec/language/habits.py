@@ -12,7 +12,6 @@ EQUATION: Final = re.compile(r"[A-Za-z.]+(?: *, *[A-Za-z.]+)* *-> *[A-Za-z.]*")
 """An equation as torch.einsum has it."""
 _SIZES: Final = re.compile(r"[(\[]\s*(-?\d+(?:\s*,\s*-?\d+)*)\s*,?\s*[)\]]")
 """A tuple or list of numbers: `(3, 3)`."""
-_QUOTED: Final = re.compile(r"['\"](.*?)['\"]?")
 _BRACED: Final = re.compile(r"[{<]+\s*\$?(\w+)\s*[}>]+")
 
 PYTHON: Final = "a call as Python has it; here arguments follow their word"

@@ -191,7 +191,7 @@ def attended(
     """
     query, key, value = (x.transpose(0, 1) if op.batch_first else x for x in given)
     width, of_keys, of_values = (need_known(x.shape[-1], -1) for x in (query, key, value))
-    more = bool(getattr(op, "add_bias_kv", False))
+    more = bool(op.add_bias_kv)
     names = attention_parameters(width, of_keys, of_values, op.bias, more)
     own = {name: tape.own(f"{prefix}{name}") for name in names}
     parts = _projected(tape, own, (query, key, value), given)
@@ -206,7 +206,7 @@ def attended(
         return tape.reshape(x, (x.shape[0], batch * heads, each)).transpose(0, 1)
 
     q, k, v = map(split, parts)
-    if getattr(op, "add_zero_attn", False):
+    if op.add_zero_attn:
         k, v = (tape.new((batch * heads, x.shape[1] + 1, each), [x]) for x in (k, v))
     mask = _masked(tape, masks, (batch, heads, length, k.shape[1]))
     if weighted:
@@ -223,8 +223,8 @@ def attended(
     shares = None
     if weighted:
         keys = k.shape[1]
-        averaged = getattr(op, "average_attn_weights", True)
-        shares = tape.new((batch, length, keys) if averaged else (batch, heads, length, keys), [out])
+        each_head = () if op.average_attn_weights else (heads,)
+        shares = tape.new((batch, *each_head, length, keys), [out])
     return (found.transpose(0, 1) if op.batch_first else found), shares
 
 

@@ -199,7 +199,7 @@ class LPPool(Pool):
         return self.pooled(inputs[0], ceil_mode=self.ceil_mode)
 
     def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """What the power, the mean, its sign and its magnitude keep, of which it is made."""
+        """What its parts keep: the power, the mean, the sign and the magnitude of that, and the root."""
         power = tape.full_in_volumes(tape.each(inputs[0], "input"))
         mean = tape.shaped(self.shape(power.tensor), [power])
         tape.keep(*([power, mean] if mean.grad else ()))

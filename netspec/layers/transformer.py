@@ -29,6 +29,9 @@ class Transforming(Layer):
 
     family = "attention"
     flags = {"nobias": ("bias", False)}
+    add_bias_kv: ClassVar[bool] = False
+    add_zero_attn: ClassVar[bool] = False
+    """Its attentions add no place to keys and values, as MultiheadAttention may."""
 
     d_model = Int("width of the sequence", None, ge=1, axis=-1)
     nhead = Int("heads of the attention, which share the width between them", ge=1)

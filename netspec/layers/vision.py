@@ -23,6 +23,7 @@ class Resize(Layer):
 
     rule = "Channels stay; the sizes become size, or scale_factor times themselves, rounded down."
     functional = True
+    keeps = ""
     letters = {"s": "scale_factor"}
 
     size = Counts(SIZE, None)
@@ -45,12 +46,6 @@ class Resize(Layer):
             scaled(size, factor, axis + 2) for axis, (size, factor) in enumerate(zip(x.shape[2:], factors, strict=True))
         ]
         return x.with_shape(*x.shape[:2], *sizes)
-
-    def kept(self, tape: Tape, *inputs: Held) -> Any:
-        """Nothing; the input where the values between are means."""
-        shape = self.shape(inputs[0].tensor).shape
-        area = getattr(self, "mode", "") == "area"
-        return tape.averaged(inputs[0], shape) if area else tape.plain(self, inputs)
 
 
 def scaled(size: Size, factor: float, axis: int) -> Size:
@@ -86,6 +81,12 @@ class Upsample(Resize):
             text = "has recompute_scale_factor, which means nothing for a given size"
             raise Misfit(text, field="recompute_scale_factor", code="bad-argument")
         return super().fitted(*inputs)
+
+    def kept(self, tape: Tape, *inputs: Held) -> Any:
+        """Nothing; the input where the values between are means."""
+        if self.mode != "area":
+            return super().kept(tape, *inputs)
+        return tape.averaged(inputs[0], self.shape(inputs[0].tensor).shape)
 
 
 class Upsampling2d(Resize):

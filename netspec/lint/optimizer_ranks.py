@@ -16,8 +16,8 @@ from netspec.words import listed
 class OptimizerRanks(Rule):
     """An optimizer is given parameters of as many axes as it takes.
 
-    Muon makes the step of a matrix orthogonal, and a bias or the scale of a norm is none. Those are given to another
-    optimizer by `groups`.
+    Muon makes the step of a matrix orthogonal, and a bias or the scale of a norm is no matrix: `groups` give those to
+    another optimizer.
     """
 
     code = "optimizer-ranks"
@@ -47,10 +47,10 @@ train: {loss: mse, optimizer: muon lr=0.02}
                 wrong.setdefault(own, []).append(name)
         for own, names in wrong.items():
             text = f"{own.said} takes matrices and filters only, and {_told(names)} of other shapes"
-            keys = _keys(graph, names, trained)
-            hint = f"Give them to another optimizer: groups: {{{', '.join(f'{key}: adamw lr=1e-3' for key in keys)}}}"
-            if path != ("train",):
-                hint = "Take another optimizer, such as adamw."
+            hint = "Take another optimizer, such as adamw."
+            if path == ("train",):  # what a player trains has no groups
+                lines = ", ".join(f"{key}: adamw lr=1e-3" for key in _keys(graph, names, trained))
+                hint = f"Give them to another optimizer: groups: {{{lines}}}"
             yield self.problem(text, At((*path, "optimizer")), hint)
 
 

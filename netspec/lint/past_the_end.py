@@ -1,4 +1,4 @@
-"""What is to happen at a time, against the length of the run."""
+"""What a spec says for a step or an epoch, against the length of the run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from netspec.lint.schedule_length import epochs_of, steps_of
 
 
 class PastTheEnd(Rule):
-    """What is to happen after so many steps or epochs happens before the run ends.
+    """What is to happen after so many steps or epochs comes before the run ends.
 
-    A run ends with the slow weights of `lookahead`. Where they never met those that are trained, they are what the
-    network began with, and all training is lost: that is an error. What would thaw behind the end stays frozen.
+    A run ends with the slow weights of `lookahead`. If they never meet those that are trained, they still are what the
+    network began with, and all training is lost: that is an error. What is to thaw after the end stays frozen.
     """
 
     code = "past-the-end"
@@ -40,6 +40,6 @@ train: {loss: cross_entropy, optimizer: adam, epochs: 1, batch: 100, lookahead: 
             length = epochs if when.unit == "epoch" else steps
             if length is not None and when.count >= length:
                 key = "unfreeze" if when in [each for _, each in frozen.thaws] else "freeze"
-                text = f"what thaws at the end of {when} stays frozen, it is trained for {length:,}"
+                text = f"what thaws at the end of {when} stays frozen, the run has {length:,} {when.unit}s"
                 hint = "Let it thaw sooner, train longer, or leave the time out."
                 yield Problem(self.code, text, At(("weights", key), on_key=True), hint, "warning")

@@ -102,7 +102,7 @@ class Loss(Entry):
         return None, None
 
     def strays(self, target: Array) -> Array | None:
-        """Where a target is none that it takes, though it may lie in the range; None where the range says all."""
+        """True at each target that it does not take, though it may lie in the range; None where the range says all."""
         return (target != -1) & (target != 1) if self.signs else None
 
     def ignored(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from netspec.losses.base import Loss, Range, Reduction, alike, need_batch_rank, need_target_shape
 from netspec.records import Bool, Float
@@ -91,11 +92,14 @@ class Triplet(Together):
     takes_target = False
     kind = "none"
 
+    swap: Any
+    """Whether the nearer of anchor and like one counts against the other kind."""
+
     def kept(self, tape: Tape, *given: Held) -> Held:
         """The differences, their norms, and by how much the order fails."""
         anchor, like, unlike = given[:3]
         near, far = _distance(tape, anchor, like), _distance(tape, anchor, unlike)
-        if getattr(self, "swap", False):
+        if self.swap:
             far = tape.add(far, _distance(tape, like, unlike))
         return tape.new((), [tape.each(tape.add(near, far), "input")])
 

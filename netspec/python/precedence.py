@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 from typing import Final
 
-LOOSE: Final = 0
 FOR: Final = 1
 IF: Final = 2
 LOGIC: Final = 3

@@ -34,7 +34,15 @@ def data_of(
     section = spec.experiment.data
     if section is None:
         raise UsageError(f"{spec.name} has no data: its spec has no data section")
-    compared = compared_in(spec)
-    known: dict[str, Any] = {"device": device, "learnt": learnt, "hold": hold, "ahead": ahead, "compared": compared}
-    known["reading"] = reading
-    return load_data(section, spec.root, allow_outside=allow_outside, doubt=doubt, **known)
+    return load_data(
+        section,
+        spec.root,
+        allow_outside=allow_outside,
+        doubt=doubt,
+        device=device,
+        learnt=learnt,
+        hold=hold,
+        ahead=ahead,
+        compared=compared_in(spec),
+        reading=reading,
+    )

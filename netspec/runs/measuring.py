@@ -58,7 +58,7 @@ def try_step(spec: Spec, *, allow_outside: bool = False, doubt: str = "") -> Tri
 
 
 def measure(spec: Spec, *, allow_outside: bool = False) -> Measured:
-    """The same, and try for some seconds what of the section `train` makes steps faster here.
+    """Take one step as `try_step` does, then try for some seconds what of the section `train` makes steps faster here.
 
     Raises UsageError for a spec without data or training, DataError, and Diverged where a loss is not finite.
     """
@@ -70,7 +70,10 @@ def measure(spec: Spec, *, allow_outside: bool = False) -> Measured:
 def _in_place(
     spec: Spec, *, allow_outside: bool, doubt: str = ""
 ) -> Iterator[tuple[tuple[nn.Module, Train, Data], dict[str, Any]]]:
-    """Within it network, section and data of a step that is only tried are there, and what else is known of it."""
+    """Build the network and read the data of a step that is only tried: what `try_run` takes, by place and by name.
+
+    Problems of the spec that are met within point into its text.
+    """
     with joined() as world:
         section, data = read(spec, world, None, allow_outside=allow_outside, doubt=doubt)
     torch.manual_seed(section.seed)

@@ -44,10 +44,10 @@ MORE_KINDS: Final = {"int32": np.int32, "uint8": np.uint8, "bool": np.bool_, "st
 
 
 class NoBytes(DataError):
-    """Numbers that a file takes as bytes, and that are none."""
+    """A file takes bytes, and some of the numbers that it is given are none."""
 
     def __init__(self, message: str, wrong: Array) -> None:
-        """`wrong` says of each number whether it is one of them."""
+        """`wrong` is true where a number is no byte; it has the shape of the numbers."""
         super().__init__(message)
         self.wrong = wrong
 

@@ -47,7 +47,7 @@ class Verified:
 
 
 class Opened:
-    """A file that is opened when it is first run, and then once for all."""
+    """Runs a file, which is opened at the first call: where bytes have changed it never is."""
 
     def __init__(self, path: Path, exporter: Exporter) -> None:
         self.path, self.exporter = path, exporter
@@ -78,7 +78,7 @@ def verify_file(path: Path) -> Verified:
 
 
 def _verified(path: Path) -> tuple[Verified, Sealed, Opened]:
-    """The same, with the file's manifest and what runs it."""
+    """What `verify_file` finds, with the file's manifest and what runs it. Raises as that does."""
     cls = format_of(path)
     sealed = cls.read_seal(path)
     if fault := sealed.fault:
@@ -108,7 +108,7 @@ def verify_run(run: Run) -> Verified:
 
 
 def _of_run(run: Run, path: Path) -> Verified:
-    """One of them."""
+    """Hold one file of a run against its manifest, the run's weights, and what training stored."""
     found, sealed, opened = _verified(path)
     now = sha256(run.weights)
     if sealed.manifest["weights"] != now:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import Final
 
 from netspec.dims import Dim, Size, product, substitute
@@ -156,11 +155,6 @@ def number(size: Size) -> int:
 def same_count(one: Sequence[Size], other: Sequence[Size]) -> bool:
     """Whether two shapes hold as many numbers."""
     return product(one) == product(other)
-
-
-def known_count(shape: Sequence[int]) -> int:
-    """The numbers in a shape."""
-    return prod(map(int, shape))
 
 
 def _put(shape: Shape, at: int, *sizes: Size) -> Shape:

@@ -23,8 +23,7 @@ class Step:
         hidden = self.tape.linear(states[0], self.own["weight_hh"], self.own.get("bias_hh"))
         grad = hidden.grad or given.grad
         if self.gates == 1:
-            made = self.tape.each(self.tape.add(given, hidden), "result")
-            return [made]
+            return [self.tape.each(self.tape.add(given, hidden), "result")]
         return self._gru(hidden, grad, states[0]) if self.gates == 3 else self._lstm(hidden, grad, *states)
 
     def _gru(self, hidden: Held, grad: bool, state: Held) -> list[Held]:
@@ -32,7 +31,7 @@ class Step:
         tape, (batch, width) = self.tape, state.shape
         part = replace(tape.new((batch, width), dtype=hidden.dtype), grad=grad)
         tape.keep(*((hidden, part) if grad else ()))
-        fresh = tape.each(replace(part, grad=grad), "result")
+        fresh = tape.each(part, "result")
         change = tape.new((batch, width), [state, fresh])
         if grad:
             tape.keep(tape.new((batch, width), dtype=change.dtype))

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from netspec.dims import Size, product
 from netspec.saved.held import BYTES, Held, Shape, Storage, alike, dense, pixelwise
 from netspec.tensors import Tensor
-
-NO_AXES: Final[Shape] = ()
 
 
 def _unknown(name: str) -> Held:

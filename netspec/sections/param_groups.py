@@ -46,16 +46,15 @@ class Group:
     """The kind of layer, or the pattern."""
     options: Mapping[str, Any]
     """Options of the optimizer by name, such as lr and weight_decay, or another one; and a schedule."""
+    path: Path
+    parameters: frozenset[str] = frozenset()
+    """The names of the network's parameters that it matches, once the network is known."""
 
     @property
     def schedule(self) -> Scheduler | None:
         """The schedule of its own; None where it moves with the others."""
         found: Scheduler | None = self.options.get(SCHEDULE)
         return found
-
-    path: Path
-    parameters: frozenset[str] = frozenset()
-    """The names of the network's parameters that it matches, once the network is known."""
 
 
 def read_groups(value: Any, path: Path, optimizer: Optimizer, lookup: Lookup) -> tuple[Group, ...]:

@@ -93,6 +93,7 @@ class Training(Section):
         ("players", "*", "loss", "*"): LOSSES,
         ("players", "*", "optimizer"): OPTIMIZERS,
         ("scheduler",): SCHEDULERS,
+        ("groups", "*", "optimizer"): OPTIMIZERS,
         ("groups", "*", "scheduler"): SCHEDULERS,
         ("penalties", "*"): PENALTIES,
         ("penalties", "*", "*"): PENALTIES,

@@ -15,22 +15,22 @@ class Way(Protocol):
 
     @property
     def key(self) -> str:
-        """The key."""
+        """Its name in the section."""
         ...
 
     @property
     def override(self) -> str:
-        """What is to be written for it."""
+        """What sets it on the command line: `train.batch=256`."""
         ...
 
     @property
     def samples_per_s(self) -> float:
-        """How fast a run trains with it."""
+        """Samples that are trained in a second with it."""
         ...
 
     @property
     def times(self) -> float:
-        """How many times as fast as without."""
+        """How many times as many these are as without it."""
         ...
 
 

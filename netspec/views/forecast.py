@@ -188,8 +188,7 @@ def forecast(
     if train is None:
         raise UsageError(untrained(name))
     device, facts = device_of(train), Facts(graph, experiment, beside=beside)
-    besides = dict.fromkeys(["further passes and networks of a step"] if train.composed else [])
-    optimizer = _optimizer(graph, train, besides)
+    optimizer, untold = _optimizer(graph, train)
     macs = graph.macs()
     return Forecast(
         name,
@@ -202,7 +201,7 @@ def forecast(
         optimizer,
         _averages(graph, train),
         None if macs is None else macs * (6 * train.samples),
-        tuple(besides),
+        (*(["further passes and networks of a step"] if train.composed else []), *untold),
         Courses(partial(_course, facts, train, device), last_steps(graph, train) if train.chunked_loss else ()),
         bool(train.compile),
     )
@@ -211,20 +210,20 @@ def forecast(
 def _course(facts: Facts, train: Train, device: str, last: Sequence[Step]) -> Course:
     """How a step goes in which the loss makes the scores of these `last` layers."""
     maps = train.channels_last if train.channels_last is not None else _convolves(facts.graph)
-    tape = Tape(short=train.precision == "bf16", cuda=device == "cuda", pixelwise=bool(maps))
-    tape.unrolls = device == "cpu" and not machine.computes_bf16()
+    unrolls = device == "cpu" and not machine.computes_bf16()
+    tape = Tape(short=train.precision == "bf16", cuda=device == "cuda", pixelwise=bool(maps), unrolls=unrolls)
     return Course(tape, _step(facts, tape, last, _stretch(device)))
 
 
-def _optimizer(graph: Graph, train: Train, unknown: dict[str, None]) -> int:
-    """Bytes that the optimizers hold between steps; one of which that is not known is noted in `unknown`."""
-    held = 0
+def _optimizer(graph: Graph, train: Train) -> tuple[int, list[str]]:
+    """Bytes that the optimizers hold between steps, and the optimizers of which that is not known."""
+    held, unknown = 0, dict[str, None]()
     for path, shape in graph.trained().items():
         optimizer = options_of(path, train.groups).get(OTHER, train.optimizer)
         if (copies := optimizer.copies()) is None:
             unknown[optimizer.said] = None
         held += 4 * prod(map(int, shape)) * (copies or 0) + 4 * optimizer.counters
-    return held
+    return held, list(unknown)
 
 
 def _averages(graph: Graph, train: Train) -> int:

@@ -50,7 +50,7 @@ def test_a_constant_default_of_the_header_is_the_constructors_default() -> None:
     assert "self.cbr2 = Cbr(32, 64, 5, p=2)" in source
 
 
-def test_an_argument_behind_a_default_is_given_by_keyword() -> None:
+def test_an_argument_without_a_default_stands_before_those_with_one() -> None:
     source = printed(
         """
         inputs: {x: 3x4x4, y: 3x6x6}

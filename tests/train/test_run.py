@@ -50,7 +50,7 @@ def test_what_a_run_leaves(tmp_path: Path) -> None:
         history = train(module, section(epochs=3, metrics=["accuracy"], seed=4), classes(), run)
     left = {p.name for p in run.path.iterdir()}
     assert left >= {"spec.yaml", "environment.json", "metrics.jsonl", "best.safetensors", "last.safetensors"}
-    assert run.spec_file.read_text() == "netspec: 1\n"
+    assert (run.path / "spec.yaml").read_text() == "netspec: 1\n"
     assert json.loads((run.path / "environment.json").read_text())["torch"] == torch.__version__
     lines = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
     assert lines == history.records

@@ -19,7 +19,6 @@ from netspec.emit.c.parts import Made, Results, Wires
 from netspec.emit.c.products import linear
 from netspec.emit.c.writer import Array, Call, Names, Unwritable, Wire, Writer
 
-GATES: Final = {"RNN": 1, "GRU": 3, "LSTM": 4}
 SIGMOID: Final = "1.0f / (1.0f + expf(-({})))"
 
 

@@ -7,7 +7,6 @@ one that somebody forged is not: whoever can write the file can write a manifest
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,6 +21,7 @@ from netspec.exporters.base import Exporter
 from netspec.files import sha256, shown, sync
 from netspec.json_text import json_text
 from netspec.meanwhile import meanwhile
+from netspec.optional import installed
 from netspec.runtime.export.emission import Ahead, Array, Run
 from netspec.runtime.export.made_up import Between, Form, drawn, forms, read_between
 from netspec.runtime.export.model_file import KEY, METADATA, VALUE, Said, read_said
@@ -35,7 +35,7 @@ from netspec.views.onnx.file import head
 MANIFEST: Final = "netspec.manifest"
 FORMAT: Final = 1
 PACKAGES: Final = ("onnx", "onnxruntime", "numpy")
-"""Whose versions it tells, where they had a part in the file or its proof."""
+"""Whose versions it tells."""
 NUMBERS: Final = 256
 """Numbers of an output that a check holds, at most, evenly spaced."""
 MADE: Final = 2**24
@@ -69,7 +69,7 @@ def manifest(
     So no sample of the data goes with the file.
     """
     versions = {"netspec": __version__, "torch": origin.torch or None}
-    versions |= {name: getattr(sys.modules.get(name), "__version__", None) for name in PACKAGES}
+    versions |= {name: installed(name) for name in PACKAGES}
     return {
         "format": FORMAT,
         "network": origin.network or None,

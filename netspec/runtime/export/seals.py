@@ -29,9 +29,9 @@ from netspec.weights.header import METADATA, read_header
 SOURCE: Final = 2**30
 """Bytes of a C file that is read, at most."""
 ABOUT: Final = "netspec.json"
-"""What of an archive says where it comes from, in its folder `extra`."""
+"""The member of an archive that says where it comes from, in its folder `extra`."""
 SEAL: Final = f"{MANIFEST}.json"
-"""What of an archive is its manifest, beside that."""
+"""The member that is its manifest, in the same folder."""
 SUM: Final = re.compile(rb"sha256 [0-9a-f]{64}")
 """The last bytes of an archive: a checksum of all before the number itself."""
 DIGITS: Final = 64
@@ -59,7 +59,7 @@ def seal_c(file: Path, said: Mapping[str, Any]) -> None:
 
 
 def read_c(path: Path) -> SealedC:
-    """A C file with its manifest; nothing of it is compiled. Raises DataError where it is none or has none."""
+    """A C file with its manifest; nothing of it is compiled. Raises DataError for another file, or one without."""
     need_file(path, "a C file that netspec wrote")
     if path.stat().st_size > SOURCE:
         raise DataError(f"{shown(path)} takes {path.stat().st_size:,} bytes, at most {SOURCE:,} are read")
@@ -78,7 +78,7 @@ def read_c(path: Path) -> SealedC:
 
 
 class SealedPy(Sealed):
-    """A Python file, the manifest of which is with its weights."""
+    """A Python file, whose manifest is in the file of its weights."""
 
     __slots__ = ()
 
@@ -175,7 +175,7 @@ def seal_pt2(file: Path, said: Mapping[str, Any]) -> None:
 
 
 def read_pt2(path: Path) -> SealedArchive:
-    """An archive with its manifest; nothing of it is loaded. Raises DataError where it is none or has none."""
+    """An archive with its manifest; nothing of it is loaded. Raises DataError for another file, or one without."""
     need_file(path, "an archive of torch.export")
     try:
         with zipfile.ZipFile(path) as archive:

@@ -93,11 +93,6 @@ class RunFolder:
         return False
 
     @property
-    def spec_file(self) -> Path:
-        """The spec that runs, with everything that was set on the command line."""
-        return self.path / "spec.yaml"
-
-    @property
     def metrics_file(self) -> Path:
         """A line of JSON for each evaluation."""
         return self.path / METRICS

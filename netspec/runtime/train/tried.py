@@ -31,9 +31,9 @@ def try_step(module: nn.Module, train: Train, data: Data, *, outputs: Sequence[s
 def try_ways(
     module: nn.Module, train: Train, data: Data, *, outputs: Sequence[str] = (), **about: Any
 ) -> tuple[Trial, tuple[Way, ...]]:
-    """The same, and then for some seconds other ways to take it: each that was tried, whether it is faster or not.
+    """Take one step as `try_step` does, and then for some seconds in other ways: each that was tried, faster or not.
 
-    Of a step that is compiled there are none, because each would be compiled for itself.
+    Of a step that is compiled there are none, because each would be compiled for itself. Raises as `try_step`.
     """
     with _alone(module, train, data, outputs, about) as trainer:
         trial = tried(trainer)

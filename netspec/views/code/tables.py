@@ -310,13 +310,6 @@ class _Loop(ast.stmt):
         self.body = body
 
 
-def _set(symbol: str, then: Node) -> ast.stmt:
-    """The statement that changes a variable: `c += growth` for `c = c + growth`."""
-    if isinstance(then, ast.BinOp) and isinstance(then.left, ast.Name) and then.left.id == symbol:
-        return ast.AugAssign(stored(symbol), then.op, then.right)
-    return assign(stored(symbol), then)
-
-
 def _changed(symbol: str, then: Node) -> ast.stmt:
     """The statement that changes a variable: `c += growth` for `c = c + growth`, `c *= 2` for `c = 2 * c`."""
     match then:

@@ -395,7 +395,7 @@ def takes(parts: Sequence[Part], name: str) -> bool:
 def arguments(parts: Sequence[Part]) -> set[str]:
     """The arguments of the root class."""
     made = constructor(parts[-1])
-    return {each.arg for each in (*made.args.args[1:], *made.args.kwonlyargs)} if made is not None else set()
+    return {each.arg for each in made.args.args[1:]} if made is not None else set()
 
 
 def _without(parts: Sequence[Part], names: Collection[str]) -> list[Part]:
