@@ -42,6 +42,15 @@ OF_LARGE: Final = (
 """Files of tests that go over all ready specs, and leave out the large ones of them but where more is asked for."""
 LATER: Final = (
     "test_the_recipe_is_trained_and_measured",
+    "test_a_step_computes_hardly_more_than_a_loop_by_hand",
+    *(
+        f"test_every_optimizer_with_a_schedule[{name}]"
+        for name in ("Adadelta", "Adagrad", "Adam", "Adamax", "ASGD", "NAdam", "RAdam", "RMSprop", "Rprop")
+    ),
+    *(
+        f"test_every_schedule[{name}]"
+        for name in ("StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR", "CyclicLR")
+    ),
     "test_a_signal_to_the_whole_group_is_the_masters_to_answer[2]",
     *(f"test_every_benchmark_runs[{name}]" for name in ("streaming", "exporting")),
     "test_data_larger_than_its_memory_stays_outside_of_it",

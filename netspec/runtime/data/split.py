@@ -49,11 +49,12 @@ class Steps:
 
     def __call__(self, batch: Batch, chance: Chance | None = None) -> Batch:
         """What becomes of a batch, samples first; augmented where there is a chance. Bytes come out as floats."""
-        batch = self._taken(batch, self.before)
+        if self.before:
+            batch = self._taken(batch, self.before)
         if chance is not None:
             batch = self._taken(batch, self.augment, chance)
-        inputs, target = self._taken(batch, self.after)
-        return tuple(as_floats(x, self.peak) for x in inputs), target
+        inputs, target = self._taken(batch, self.after) if self.after else batch
+        return tuple([as_floats(x, self.peak) for x in inputs]), target
 
     def _taken(self, batch: Batch, steps: tuple[Placed, ...], *chance: Chance) -> Batch:
         """The batch after these steps, each of which changes the inputs that it is for, and what moves with them."""
@@ -253,6 +254,8 @@ class Split:
         `indices` are int64, one axis. All tensors have as many rows, on the part's device: images as floats, samples
         x channels x height x width. With `rows` it is those rows of the same batch.
         """
+        if generator is None and (rows is None or rows == slice(0, len(indices))):
+            return self.steps(self._picked(indices))
         mixer = self.mixer if generator is not None else None
         places = self._places(indices, rows, mixer is not None)
         own = indices[places]
@@ -276,8 +279,11 @@ class Split:
 
     def _picked(self, indices: torch.Tensor) -> Batch:
         """The fields of these samples, as they are."""
-        whole = self.whole
-        return like(whole, [x.index_select(0, indices) for x in tensors(whole)])
+        inputs = tuple([x.index_select(0, indices) for x in self.inputs])
+        target = self.target.index_select(0, indices)
+        if not self.lead:
+            return inputs, target
+        return inputs, {self.lead: target, **{name: x.index_select(0, indices) for name, x in self.others.items()}}
 
     def batches(self, size: int, rows: Share = slice) -> Iterator[Batch]:
         """All samples in their order, without augmentation; the last batch may be smaller.

@@ -83,14 +83,11 @@ def deterministic(wanted: bool, warn: Callable[[str], None]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def strictly(wanted: bool) -> Iterator[None]:
+def strictly() -> Iterator[None]:
     """Within it torch refuses an operation that has no deterministic kernel.
 
     Attention has one that torch takes only then.
     """
-    if not wanted:
-        yield
-        return
     before = torch.get_deterministic_debug_mode()
     torch.set_deterministic_debug_mode("error")
     try:
@@ -102,7 +99,7 @@ def strictly(wanted: bool) -> Iterator[None]:
 def needs_leave(action: Callable[[], object]) -> bool:
     """Whether `action` needs an operation that has no deterministic kernel, and stops there."""
     try:
-        with strictly(True):
+        with strictly():
             action()
     except RuntimeError as error:
         if re.search(LACKING, str(error)):

@@ -11,7 +11,6 @@ stretch are computed as the text has them, to the bit.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from math import prod
@@ -184,34 +183,41 @@ def _add_product(total: torch.Tensor, gradient: torch.Tensor, given: torch.Tenso
 
 
 def holding_back(call: Callable[..., Any], layers: Sequence[nn.Module]) -> Callable[..., Any]:
-    """`call`, within which these linear layers give Scores, where their numbers would be more than a stretch."""
+    """`call`, within which these linear layers give Scores, where their numbers would be more than a stretch.
+
+    One with hooks, which are to see numbers, runs as it stands.
+    """
     if not layers:
         return call
 
+    small = set[tuple[torch.Size, ...]]()
+    """The shapes of inputs for which no layer gives Scores, so that the next time nothing is held back."""
+
     def run(*inputs: torch.Tensor) -> Any:
-        with held_back(layers):
+        shapes = tuple([x.shape for x in inputs])
+        if shapes in small:
             return call(*inputs)
+        made: list[Scores] = []
+        changed = [layer for layer in layers if not layer._forward_hooks and not layer._backward_hooks]
+        for layer in changed:  # past what a module does when something is set, which takes longer than all else here
+            layer.__dict__["forward"] = partial(_given, layer, made)
+        try:
+            found = call(*inputs)
+        finally:
+            for layer in changed:
+                del layer.__dict__["forward"]
+        if len(changed) == len(layers) and not made:
+            small.add(shapes)
+        return found
 
     return run
 
 
-@contextlib.contextmanager
-def held_back(layers: Sequence[nn.Module]) -> Iterator[None]:
-    """Within it these linear layers give Scores; one with hooks, which are to see numbers, runs as it stands."""
-    changed = [layer for layer in layers if not layer._forward_hooks and not layer._backward_hooks]
-    for layer in changed:  # past what a module does when something is set, which takes longer than all else here
-        layer.__dict__["forward"] = partial(_given, layer)
-    try:
-        yield
-    finally:
-        for layer in changed:
-            del layer.__dict__["forward"]
-
-
-def _given(layer: nn.Module, hidden: torch.Tensor) -> Scores | torch.Tensor:
-    """What a linear layer that is held back gives."""
+def _given(layer: nn.Module, made: list[Scores], hidden: torch.Tensor) -> Scores | torch.Tensor:
+    """What a linear layer that is held back gives; Scores are added to those that are `made`."""
     assert isinstance(layer, nn.Linear)
     assert type(layer).forward is nn.Linear.forward, "a layer that does more than multiply"
     if prod(hidden.shape[:-1]) * layer.out_features <= _most(hidden.device):
         return functional.linear(hidden, layer.weight, layer.bias)
-    return Scores(hidden, layer.weight, layer.bias, torch.is_autocast_enabled(hidden.device.type))
+    made.append(Scores(hidden, layer.weight, layer.bias, torch.is_autocast_enabled(hidden.device.type)))
+    return made[-1]

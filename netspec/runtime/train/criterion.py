@@ -6,6 +6,7 @@ It asks tensors for what torch's can do, and needs no torch: on arrays it is the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from netspec.datasets.fit import described
@@ -43,6 +44,7 @@ class Criterion:
         What it is `held` and made of is that of the outputs that it meets.
         """
         self.term, self.names = term, names
+        self.outputs, self.constant = term.outputs, term.constant
         of = learnt.get("losses", {}).get(term.name, {}) if term.name else learnt
         self.loss = loss = settled(term.loss, of)
         self.scale = Scale.of(of, held)
@@ -54,14 +56,14 @@ class Criterion:
 
     def given(self, outputs: Any) -> Sequence[Array] | None:
         """Those of the outputs that it takes; None where the network does not give them, as outside training."""
-        if not self.term.outputs:
+        if not self.outputs:
             return predictions(outputs)
         named = isinstance(outputs, Mapping) or hasattr(outputs, "own")
         held = outputs if named else dict(zip(self.names, predictions(outputs), strict=False))
-        if self.term.within and self.term.constant is None and self.term.named_target not in held:
+        if self.term.within and self.constant is None and self.term.named_target not in held:
             return None
-        found = [held[name] for name in self.term.outputs if name in held]
-        return found if len(found) == len(self.term.outputs) else None
+        found = [held[name] for name in self.outputs if name in held]
+        return found if len(found) == len(self.outputs) else None
 
     def target(self, target: Target) -> Array:
         """The one of several targets of the data that it compares with; the first, where it compares with none."""
@@ -74,11 +76,11 @@ class Criterion:
 
         What comes from the step gets no gradients.
         """
-        if self.term.constant is not None:
+        if self.constant is not None:
             first = given[0].detach()
             classes = self.loss.target_kind == "class"
             shape = first.movedim(self.loss.class_axis(first.dim()), 1)[:, 0].shape if classes else first.shape
-            found = first.new_full(shape, self.term.constant)
+            found = first.new_full(shape, self.constant)
             return found.long() if classes else found
         if self.term.within:
             return outputs[self.term.named_target].detach()
@@ -157,12 +159,12 @@ class Comparison:
 
     criteria: tuple[Criterion, ...]
 
-    @property
+    @cached_property
     def several(self) -> bool:
         """Whether losses are told by name besides their sum."""
         return any(criterion.term.name for criterion in self.criteria)
 
-    @property
+    @cached_property
     def sums(self) -> bool:
         """Whether a batch's loss is a sum over its samples, and no mean."""
         return all(criterion.sums for criterion in self.criteria)
@@ -179,9 +181,13 @@ class Comparison:
 
     def present(self, outputs: Any, player: str | None = None) -> list[tuple[Criterion, Sequence[Array]]]:
         """The losses, of a player where that is said, whose outputs are there, each with these: in training all are."""
-        wanted = (criterion for criterion in self.criteria if player in (None, criterion.term.player))
-        pairs = ((criterion, criterion.given(outputs)) for criterion in wanted)
-        return [(criterion, given) for criterion, given in pairs if given is not None]
+        found = []
+        for criterion in self.criteria:
+            if player is None or player == criterion.term.player:
+                given = criterion.given(outputs)
+                if given is not None:
+                    found.append((criterion, given))
+        return found
 
     def check(self, outputs: Any, target: Target, parts: Mapping[str, Split], player: str | None = None) -> None:
         """Refuse outputs and targets that a loss, one of a player where that is said, cannot compare.

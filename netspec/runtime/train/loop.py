@@ -175,29 +175,27 @@ class Trainer:
         """Begin to measure the speed, from the step at hand on."""
         self.stretch = (time.perf_counter(), self.position.index)
 
-    def _together(self) -> int:
-        """How many steps are taken at once: several where nothing has to be seen or saved behind any of them."""
-        most, position, train = self.stepper.most, self.position, self.train
-        if most == 1:
-            return 1
+    def _together(self, most: int) -> int:
+        """How many steps are taken at once: as many as can be, where nothing is seen or saved behind any of them."""
+        position, train = self.position, self.train
         limits = [self.state.per_epoch - position.index, self.state.total - position.step]
         limits += [every - position.step % every for every in (train.evaluate.steps, train.checkpoint.steps) if every]
         return most if most < min(limits) else 1
 
     def _step(self) -> None:
         """Take one step of the optimizer and move the schedule, or as many as are taken at once. Raises Diverged."""
-        position, state, steps = self.position, self.state, self._together()
+        position, state, stepper = self.position, self.state, self.stepper
+        steps = self._together(stepper.recorder.most) if stepper.recorder else 1
+        due = self._due(steps)
         state.thaw()
         for place in range(steps):
             if place:
                 self._move_schedules(place - 1)
             for schedule in state.schedules:
                 schedule.before(position.step + place)
-            self.stepper.update.plan(place)
+            stepper.update.plan(place)
         try:
-            found = self.stepper(
-                self._rows(position.index, steps), position.epoch, position.index, self._due(steps), steps
-            )
+            found = stepper(self._rows(position.index, steps), position.epoch, position.index, due, steps)
         except NotFinite as fault:
             raise self._diverged(position.index, f"the loss is {fault.value}") from None
         state.need_taken_up()
@@ -206,8 +204,8 @@ class Trainer:
         self._move_schedules(steps - 1)
         position.index += steps
         position.step += steps
-        if self._due():
-            state.note_norm(self.stepper.norm(found))
+        if due:
+            state.note_norm(stepper.norm(found))
         if self.train.checkpoint.steps and position.step % self.train.checkpoint.steps == 0:
             self._save()
         now = time.perf_counter()

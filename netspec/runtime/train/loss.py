@@ -44,11 +44,8 @@ class Objective(Comparison):
         self.players: nn.Module | None = None
         """The networks of players, where there are some."""
         self.module = _together(self.criteria, device) if self.several else self.criteria[0].module
-
-    @property
-    def owns_parameters(self) -> bool:
+        self.owns_parameters = any(term.owns_parameters for term in terms)
         """Whether something of it is trained with the network."""
-        return self.players is not None or any(criterion.term.owns_parameters for criterion in self.criteria)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -58,7 +55,7 @@ class Objective(Comparison):
     def hold(self, players: Mapping[str, nn.Module]) -> None:
         """Take in the networks of players, which are trained and kept as weights of the loss are."""
         if players:
-            self.players = nn.Module()
+            self.players, self.owns_parameters = nn.Module(), True
             self.players._modules.update(players)
             self.module._modules[PLAYERS] = self.players
 

@@ -178,11 +178,11 @@ class Recorded:
         stepper = self.stepper
         if self.picks:
             if stepper.strict is None:  # a batch shows it
-                next(stepper.batches(rows, epoch, index))
+                next(stepper.batches(stepper.pieces(rows[: stepper.samples]), epoch, index))
             return rows.split(stepper.samples) if steps > 1 else (rows,)
         found: list[torch.Tensor] = []
         for place, own in enumerate(rows.split(stepper.samples)):
-            for batch in stepper.batches(own, epoch, index + place):
+            for batch in stepper.batches(stepper.pieces(own), epoch, index + place):
                 self._like = batch
                 found += tensors(batch)
         return tuple(found)
@@ -190,7 +190,7 @@ class Recorded:
     def _batches(self, fields: Fields) -> tuple[list[int], Iterable[Batch]]:
         """The batches of a step, and how many samples each has."""
         if self.picks:
-            pieces = fields[0].split(self.stepper.batch)
+            pieces = self.stepper.pieces(fields[0])
             return [len(piece) for piece in pieces], map(self.stepper.split.batch, pieces)
         width = len(tensors(self._like))
         batches = [like(self._like, fields[begin : begin + width]) for begin in range(0, len(fields), width)]

@@ -99,11 +99,11 @@ class State:
         self.device = next(self.module.parameters()).device
         self.count, self.samples = len(data.train), train.samples
         self.per_epoch, self.total = train.per_epoch(self.count), train.steps(self.count)
-        self.frozen, self.thawed = frozen, 0
+        self.frozen, self.thaws, self.thawed = frozen, frozen.whens, 0
         self.kept = changing(self.module, frozen) if frozen.adapters else None
         """The names of what is saved where the rest is the base of adapters; None where all is."""
         self.base = self._checksum_of_base()
-        if frozen.whens:  # the optimizer is made for all that it is to train one day
+        if self.thaws:  # the optimizer is made for all that it is to train one day
             freeze(self.module, frozen, *EVER)
         self.objective = Objective(train.all_terms if train.players else train.loss, self.device, data.learnt, outputs)
         self.networks = networks
@@ -117,13 +117,15 @@ class State:
         self.unrecordable = self._unrecordable()
         """Why steps cannot be recorded; nothing where they can."""
         self.optimizer = self._optimizer()
-        if frozen.whens:
+        if self.thaws:
             self._freeze_at_first()
         fallback = "val.loss" if data.val else "train.loss"
         scheduled = partial(Schedule, train.scheduler, steps=self.total, epochs=train.epochs, monitor=fallback)
         self.schedule = scheduled(self.optimizer, groups=train.groups)
         self.turns = turns_of(train, whole, self.optimizer, self.schedule, scheduled)
         """Who moves in a step, in order, where several do."""
+        self.schedules = tuple(turn.schedule for turn in self.turns) or (self.schedule,)
+        """Those of all who move."""
         self.average = spread.average(train.ema) if train.ema is not None else None
         teacher = networks.averaged if networks is not None else None
         self.averages = [each for each in (self.average, teacher) if each is not None]
@@ -143,7 +145,7 @@ class State:
 
     def _unrecordable(self) -> str:
         """Why the steps of a run cannot be recorded."""
-        if self.frozen.whens:
+        if self.thaws:
             return "what is frozen thaws on the way"
         teacher = self.networks.teacher if self.networks is not None and self.networks.averaged is None else None
         reason = unrecordable(self.module, self.wanted, self.device, self.world)
@@ -192,17 +194,12 @@ class State:
             found["lookahead"] += f" over {self.total:,} steps"
         return found | ({"the base of lora": self.base[:16]} if self.base else {})
 
-    @property
-    def schedules(self) -> tuple[Schedule, ...]:
-        """Those of all who move."""
-        return tuple(turn.schedule for turn in self.turns) or (self.schedule,)
-
     def thaw(self) -> None:
         """Let go of what is frozen no longer, where the run stands."""
-        if not self.frozen.whens:
+        if not self.thaws:
             return
         epoch, step = self.position.epoch, self.position.step
-        passed = sum(when.passed(epoch, step) for when in self.frozen.whens)
+        passed = sum(when.passed(epoch, step) for when in self.thaws)
         if passed != self.thawed:
             self.thawed = passed
             freeze(self.module, self.frozen, epoch, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final, cast
@@ -29,6 +30,8 @@ AT_ONCE: Final = (
     "are loaded, at steps such as log or div, and at how large the inputs are, which transform: standardize mends."
 )
 """What is said of a first step whose loss is not finite."""
+FREE: Final = contextlib.nullcontext()
+"""Within it torch takes whichever kernels it has."""
 
 
 class NotFinite(Exception):
@@ -88,11 +91,6 @@ class Stepper:
             return None
         return Recorded(self, graphs, wanted is True, warn)
 
-    @property
-    def most(self) -> int:
-        """How many steps it takes at once where nothing has to be seen between them."""
-        return self.recorder.most if self.recorder else 1
-
     def expect(self, steps: Iterable[torch.Tensor]) -> None:
         """Say which samples the next steps will be given, so that those that lie on a disk can be read meanwhile."""
         self.split.expect((piece for rows in steps for piece in rows.split(self.batch)), self.world.share)
@@ -132,11 +130,15 @@ class Stepper:
 
     def _found(self, rows: torch.Tensor, epoch: int, index: int) -> Found:
         """What a step finds with these samples, its gradients left in the parameters. Raises NotFinite."""
-        counts = [len(piece) for piece in rows.split(self.batch)]
-        found = self.passes(counts, self.batches(rows, epoch, index))
+        pieces = self.pieces(rows)
+        found = self.passes([len(piece) for piece in pieces], self.batches(pieces, epoch, index))
         if self.reads and not isfinite(value := found.loss.item()):
             raise NotFinite(value)
         return found
+
+    def pieces(self, rows: torch.Tensor) -> Sequence[torch.Tensor]:
+        """The samples of each batch of a step with these samples."""
+        return rows.split(self.batch) if self.samples > self.batch else (rows,)
 
     def passes(self, counts: Sequence[int], batches: Iterable[Batch]) -> Found:
         """What a step finds in batches of so many samples in all processes, its gradients left in the parameters."""
@@ -144,11 +146,11 @@ class Stepper:
         if len(counts) == 1:
             (batch,) = batches
             self._begin(counts[0])
-            with strictly(self.strict is True):
+            with self._strictly():
                 found = self._one_batch(*batch)
         else:
             found = (self._several_in_pieces if self.objective.several else self._in_pieces)(counts, batches)
-        loss, parts = self.world.sum(found.loss.detach()), found.parts
+        loss, parts = self.world.sum(found.loss), found.parts
         if self.penalties:
             loss = self.penalties.added(loss)
         if parts is not None and self.world.size > 1:
@@ -184,7 +186,7 @@ class Stepper:
                 each.optimizer.zero_grad()
             self.spread.will_backward(last=True)
             scene.begin(turn.network)
-            with strictly(self.strict is True):
+            with self._strictly():
                 if turn.name not in self.checked_turns:
                     with self.world.all_or_none():
                         self.objective.check(scene, target, self.parts, turn.name)
@@ -223,7 +225,7 @@ class Stepper:
         share: torch.Tensor | None = None
         for number, (count, (inputs, target)) in enumerate(zip(counts, batches, strict=True)):
             self._begin(count, last=number == len(counts) - 1)
-            with strictly(self.strict is True):
+            with self._strictly():
                 loss, share = self._loss(inputs, target)
                 if share is not None:
                     whole += share
@@ -252,7 +254,7 @@ class Stepper:
         total, parts = torch.zeros((), device=self.device), torch.zeros(())
         for number, (count, (inputs, target)) in enumerate(zip(counts, held or batches, strict=True)):
             self._begin(count, last=number == len(counts) - 1)
-            with strictly(self.strict is True):
+            with self._strictly():
                 outputs = self._outputs(inputs, target)
                 if held and not number:  # by now it is known which losses count samples differently
                     wholes = self._wholes(counts, held)
@@ -275,15 +277,19 @@ class Stepper:
         self.world.begin_batch(counts[0])
         return found
 
+    def _strictly(self) -> contextlib.AbstractContextManager[None]:
+        """Within it torch is held to deterministic kernels, where each operation has one."""
+        return strictly() if self.strict else FREE
+
     def _begin(self, count: int, last: bool = True) -> None:
         """Go on to a batch of so many samples in all processes, the last one of its step or not."""
         self.count = count
         self.world.begin_batch(count)
         self.spread.will_backward(last)
 
-    def batches(self, rows: torch.Tensor, epoch: int, index: int) -> Iterator[Batch]:
-        """This process's part of each batch of a step with these samples."""
-        for number, piece in enumerate(rows.split(self.batch)):
+    def batches(self, pieces: Iterable[torch.Tensor], epoch: int, index: int) -> Iterator[Batch]:
+        """This process's part of each batch of a step, of which `pieces` are the samples."""
+        for number, piece in enumerate(pieces):
             yield self._batch(piece, epoch, index, number)
 
     def _batch(self, rows: torch.Tensor, epoch: int, index: int, piece: int) -> Batch:

@@ -84,7 +84,10 @@ class Update:
     def weights(self, place: int) -> None:
         """Clip the gradients and move the weights, by the rates of one of the steps of a launch."""
         self.shorten()
-        with lent(self._takers(), self.rates[place]) if self.taking else contextlib.nullcontext():
+        if not self.taking:
+            self.optimizer.step()
+            return
+        with lent(self._takers(), self.rates[place]):
             self.optimizer.step()
 
     def behind(self, step: int) -> None:
