@@ -24,7 +24,7 @@ ROW = "conv 6 k5"
 LINE = "nn.Conv2d(3, 6, 5)"
 MADE = 18
 """The files that make of the row its next form, or hand one on, at most."""
-LOOKED_AT = 12
+LOOKED_AT = 13
 """Those besides which only look at it, at most: for names, flow, sizes, how its line breaks, what it may call."""
 OVERRIDE = "train.optimizer.lr=0.003"
 OVERRIDDEN = 6
