@@ -91,7 +91,7 @@ def test_a_table_is_of_the_form_that_its_file_has(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "new.csv").write_text("ref;area;rooms;city\nx;1,5;2;Köln\n", "utf-8")
-    row = '{"ref": "x", "area": "1,5", "rooms": 2, "city": "Köln"}'
+    row = '{"ref": "x", "area": 1.5, "rooms": 2, "city": "Köln"}'  # the decimal sign of a table is none of JSON
     (tmp_path / "new.jsonl").write_text(row, "utf-8")
     (tmp_path / "new.JSON").write_text(f"[{row}]", "utf-8")
     wanted = values(run, tmp_path / "new.csv")
