@@ -89,6 +89,8 @@ def program(
             classes = _classes([graph, *beside], plan)
             break
         except Stiff as row:  # each time one more of the rows that there are
+            if row.source in stiff:
+                raise Apart from None
             stiff.add(row.source)
     said = [(statement, say()) for each in classes for statement, say in each.sayings.items()] if commented else []
     comments = {statement: saying for statement, saying in said if saying}
