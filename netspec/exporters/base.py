@@ -125,4 +125,4 @@ class Exporter(Entry):
 
         Raises ExportFailed for a file that cannot be opened, ExportMismatch for one that does not run.
         """
-        raise NotImplementedError(type(self).__name__)
+        return self.held_to(subject).differences(self.opened(file))

@@ -6,7 +6,6 @@ The network runs in ONNX Runtime; losses and metrics are those of a run, compute
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -98,19 +97,18 @@ def _measured(
     placed = () if model.ahead else split.steps.placed
     steps = Steps(model, placed, data.peak, list(spec.graph.inputs), wanted_of(model, model.measures))
     size = section.batch if objective.compares_samples else batch_size(split, section.batch)
+
+    def called(row: int) -> str:
+        return split.origin.at(row, 0)
+
     for number, (columns, target) in enumerate(split.batches(size)):
-        given = steps.given(columns, partial(_called, split, number * size))
+        given = steps.given(columns, called, number * size)
         outputs = _named(names, [undone(ends.get(i), x) for i, x in enumerate(model.run(given))])
         if not number:
             objective.check(outputs, target, {"evaluated": split})
             check_metrics(section.metrics, objective, outputs)
         tally.add(outputs, target)
     return tally.values()
-
-
-def _called(split: ArrayPart, start: int, row: int) -> str:
-    """Where a sample stands that is in a batch which begins at `start`."""
-    return split.origin.at(start + row, 0)
 
 
 def _named(names: Sequence[str], found: Sequence[Array]) -> Any:

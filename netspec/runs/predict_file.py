@@ -78,15 +78,10 @@ def _batches(
         known[name] = term, term.loss.class_axis(len(graph.outputs[name].shape))
     for start in range(0, len(columns[0]), BATCH_SIZE):
         rows = [column[start : start + BATCH_SIZE] for column in columns]
-        found = model.run(steps.given(rows, partial(_later, called, start)))
+        found = model.run(steps.given(rows, called, start))
         held = {name: _said(ends.get(i), x, graph.outputs[name]) for i, (name, x) in
                 enumerate(zip(names, found, strict=True))}  # fmt: skip
         yield held, known
-
-
-def _later(called: Callable[[int], str], start: int, row: int) -> str:
-    """What a sample is called that is in a batch which begins at `start`."""
-    return called(start + row)
 
 
 def _left(model: OnnxModel) -> dict[int, End]:
@@ -155,9 +150,12 @@ class Steps:
         before, _, after = chain_for(section, learnt, [described(x[:1]) for x in taken])
         return cls(model, (*before, *after), learnt["inputs"]["peak"], [*data, *drawn])
 
-    def given(self, columns: Sequence[Array], called: Callable[[int], str]) -> dict[str, Array]:
-        """What the file is given for these samples, by name; `called` names one of them. Raises DataError."""
-        return {name: self._given(name, x, called) for name, x in self.done(columns).items()}
+    def given(self, columns: Sequence[Array], called: Callable[[int], str], begin: int = 0) -> dict[str, Array]:
+        """What the file is given for these samples, by name. Raises DataError.
+
+        `called` names a sample by its number; that of the first of these is `begin`.
+        """
+        return {name: self._given(name, x, lambda row: called(begin + row)) for name, x in self.done(columns).items()}
 
     def _given(self, name: str, x: Array, called: Callable[[int], str]) -> Array:
         """The same for one input."""

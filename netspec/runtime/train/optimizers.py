@@ -119,7 +119,9 @@ def make_optimizer(
     for path, p in trained:
         taken.setdefault(options_of(path, groups).get(OTHER, entry), []).append((path, p))
     own = [each for each in (entry, *taken) if each in taken]
-    made = [_make_one(each, taken[each], groups, (sparse, capturable), later) for each in dict.fromkeys(own)]
+    made = [
+        _make_one(each, taken[each], groups, later, sparse=sparse, capturable=capturable) for each in dict.fromkeys(own)
+    ]
     return made[0] if len(made) == 1 else Several(made)
 
 
@@ -127,8 +129,10 @@ def _make_one(
     entry: Optimizer,
     trained: Sequence[tuple[str, nn.Parameter]],
     groups: Sequence[Group],
-    gradients: tuple[bool, bool],
     later: Mapping[str, str],
+    *,
+    sparse: bool,
+    capturable: bool,
 ) -> torch.optim.Optimizer:
     """The torch optimizer that `entry` names, over parameters that are its own. Raises UsageError."""
     name = type(entry).__name__
@@ -143,7 +147,6 @@ def _make_one(
                 way = f"What a loss learns goes to the optimizer itself: take adamw, and {entry.said} under groups."
             raise UsageError(f"{text}. {way}")
     keywords = entry.keywords()
-    sparse, capturable = gradients
     if all(keywords.get(word) is None for word in HOW):
         keywords |= _update_kind(entry, [p for _, p in trained], sparse)
     if capturable and keywords.get("foreach") is not False and "capturable" in inspect.signature(cls).parameters:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from netspec.runtime.export.manifest import Sealed
     from netspec.runtime.export.report import Written
     from netspec.runtime.export.subject import Subject
-    from netspec.runtime.export.tolerance import Difference
 
 NEAR: Final = 0.05
 """How far a file in int8 may be from the network that is rounded alike: a number that lies between two steps may fall
@@ -97,6 +96,3 @@ class C(Exporter):
         from netspec.runtime.export.c_library import COMPILERS, compiler
 
         return "" if compiler() else f"a C compiler: {', '.join(COMPILERS)}, or what $CC names"
-
-    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
-        return self.held_to(subject).differences(self.opened(file))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from netspec.runtime.export.manifest import Sealed
     from netspec.runtime.export.report import Written
     from netspec.runtime.export.subject import Subject
-    from netspec.runtime.export.tolerance import Difference
 
 OLDEST_OPSET: Final = 17
 """The first with layer norms."""
@@ -129,6 +128,3 @@ class ONNX(Exporter):
             text = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise DataError(f"{shown(path)} is no model of ONNX that is read: {shown(text)}") from None
         need_harmless(path, model)
-
-    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
-        return subject.differences(self.opened(file))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from netspec.runtime.export.manifest import Sealed
     from netspec.runtime.export.report import Written
     from netspec.runtime.export.subject import Subject
-    from netspec.runtime.export.tolerance import Difference
 
 
 class PT2(Exporter):
@@ -52,6 +51,3 @@ class PT2(Exporter):
     @classmethod
     def lacking(cls) -> str:
         return "" if installed("torch") else "torch: pip install torch"
-
-    def check(self, subject: Subject, file: Path) -> Iterator[Difference]:
-        return subject.differences(self.opened(file))
